@@ -1,0 +1,45 @@
+# `make up` runs a fleet on this machine, `make test` the tests; both set up what they need in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
+
+.PHONY: up test test-long lint bench install install-dev lock clean
+
+up: $(VENV)/run.stamp
+	@exec $(BIN)/markov-shard up $(ARGS)
+
+install: $(VENV)/run.stamp
+install-dev: $(VENV)/dev.stamp
+
+test: $(VENV)/dev.stamp
+	$(BIN)/pytest -m "not long" $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/dev.stamp
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/pip:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else \
+		"make: Python 3.11 to 3.13 is needed, found " + sys.version.split()[0] + "; name one with PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing into $(VENV) (once)"
+	$(PIP) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing the development tools into $(VENV) (once)"
+	$(PIP) -e '.[embedded,dev]'
+	@touch $@ $(VENV)/run.stamp
