@@ -1,0 +1,168 @@
+"""Every setting of every role, typed and checked in one place.
+
+Precedence: the environment, then `.env`, then the JSON5 file (`config.json5` or `config.json` in
+CONFIG_DIR). Environment names are the field names in capitals; the file uses camelCase.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from markov_shard.errors import SettingsError
+from markov_shard.settings_file import SettingsFile, find_settings_file
+
+
+def _split_ids(value: object) -> object:
+    """Accepts `1,2 3` from the environment and `["1", "2"]` from the file."""
+    if isinstance(value, str):
+        return [part for part in re.split(r"[,\s]+", value.strip("[] \t\n")) if part]
+    return value
+
+
+def _blank_is_none(value: object) -> object:
+    """An empty variable means "not set": compose files pass unset variables on as empty text."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+SnowflakeId = Annotated[int, Field(ge=0, lt=2**63)]
+SnowflakeIds = Annotated[frozenset[SnowflakeId], NoDecode, BeforeValidator(_split_ids)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+LogLevel = Literal["silent", "error", "warn", "info", "debug", "trace"]
+
+
+class Settings(BaseSettings):
+    """One immutable object handed to whatever needs a setting; build it with `load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # Discord
+    token: OptionalSecret = Field(None, description="The bot's token; without one the local stand-in is used")
+    rest_url: str = Field(
+        "https://discord.com/api/v10",
+        pattern=r"^https?://\S+$",
+        description="Base URL of Discord's REST API, of a proxy for it, or of the local stand-in",
+    )
+    slash_command_name: str = Field(
+        "mark", pattern=r"^[a-z0-9_-]{1,32}$", description="Name of the slash command that answers"
+    )
+    activity: str = Field("/help", max_length=128, description="What the bot's presence shows")
+    owner_ids: SnowflakeIds = Field(
+        frozenset(), description="Users who may do everything, comma-separated IDs"
+    )
+    user_role_ids: SnowflakeIds = Field(
+        frozenset(),
+        description="When set, only members with one of these roles (and moderators) may generate",
+    )
+    dev_guild_id: Annotated[SnowflakeId | None, BeforeValidator(_blank_is_none)] = Field(
+        None, description="Register slash commands in this guild only, where they appear at once"
+    )
+
+    # The chain
+    state_size: int = Field(
+        2, ge=1, le=5, description="Tokens a state is made of: higher repeats people more"
+    )
+    max_tries: int = Field(1000, ge=1, le=100_000, description="Candidates tried for one answer at most")
+    min_score: int = Field(10, ge=0, le=1_000_000, description="Score from which an answer is good enough")
+
+    # Learning and caches
+    batch_size: int = Field(
+        5000, ge=100, le=10_000, description="Messages written to Postgres at once at most"
+    )
+    chain_save_debounce_ms: int = Field(
+        1000, ge=1000, le=30_000, description="Milliseconds a learned message may wait before it is written"
+    )
+    chain_cache_memory_limit: int = Field(
+        256, ge=64, le=2048, description="Megabytes of chain images a process keeps open"
+    )
+    worker_pool_size: int = Field(2, ge=1, le=16, description="Processes for CPU work in each worker")
+
+    # The fleet
+    database_url: OptionalSecret = Field(
+        None, description="PostgreSQL 15 or newer; without it an embedded server under DATA_DIR is used"
+    )
+    redis_url: OptionalSecret = Field(
+        None, description="Redis 7 or Valkey; without it an embedded server under DATA_DIR is used"
+    )
+    data_dir: Path = Field(Path(".markov-shard"), description="Embedded servers, image files and logs")
+    shard_count: int = Field(
+        0, ge=0, le=16_384, description="Gateway shards of the whole bot; 0 takes Discord's recommendation"
+    )
+    process_name: str = Field(
+        "",
+        max_length=64,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Name of this process; empty: host and PID",
+    )
+    http_host: str = Field("127.0.0.1", description="Address the health and status endpoints bind to")
+    http_port: int = Field(8400, ge=0, le=65_535, description="Their port; 0 chooses a free one")
+
+    # Logging
+    log_level: LogLevel = Field(
+        "info", description="Least severe log lines shown; message text only at trace"
+    )
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="auto: text on a terminal, JSON elsewhere"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, environment, `.env`; `load_settings` adds the file behind them."""
+        return (init_settings, env_settings, dotenv_settings)
+
+
+def load_settings(
+    overrides: Mapping[str, object] | None = None, *, directory: Path | None = None
+) -> Settings:
+    """Reads the settings for a start in `directory` (by default the current one).
+
+    `overrides` are command-line options by field name and win over everything; None means not given.
+    Raises SettingsError with one line naming key, value and what is allowed.
+    """
+    directory = directory or Path.cwd()
+    dotenv = directory / ".env"
+    file = find_settings_file(directory, dotenv, {to_camel(name): name for name in Settings.model_fields})
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            *sources: PydanticBaseSettingsSource,
+            **named: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            first = super().settings_customise_sources(settings_cls, *sources, **named)
+            return (*first, *file.sources(settings_cls))
+
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        return Loaded(_env_file=dotenv, **given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_explain(error, file)) from None
+
+
+def _explain(error: ValidationError, file: SettingsFile) -> str:
+    problem = error.errors()[0]
+    name = str(problem["loc"][0])
+    field = Settings.model_fields[name]
+    shown = "(hidden)" if "Secret" in str(field.annotation) else repr(problem["input"])
+    from_file = name in file.values and file.values[name] == problem["input"]
+    key = f"{to_camel(name)} in {file.path}" if from_file else name.upper()
+    allowed = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"setting {key} is {shown}: {allowed} ({field.description})"
+
+
+def reveal(secret: SecretStr | None) -> str | None:
+    """The secret's text, for the one place that needs it."""
+    return secret.get_secret_value() if secret else None
