@@ -51,9 +51,7 @@ class Settings(BaseSettings):
         "mark", pattern=r"^[a-z0-9_-]{1,32}$", description="Name of the slash command that answers"
     )
     activity: str = Field("/help", max_length=128, description="What the bot's presence shows")
-    owner_ids: SnowflakeIds = Field(
-        frozenset(), description="Users who may do everything, comma-separated IDs"
-    )
+    owner_ids: SnowflakeIds = Field(frozenset(), description="Users who may do everything, comma-separated IDs")
     user_role_ids: SnowflakeIds = Field(
         frozenset(),
         description="When set, only members with one of these roles (and moderators) may generate",
@@ -63,16 +61,12 @@ class Settings(BaseSettings):
     )
 
     # The chain
-    state_size: int = Field(
-        2, ge=1, le=5, description="Tokens a state is made of: higher repeats people more"
-    )
+    state_size: int = Field(2, ge=1, le=5, description="Tokens a state is made of: higher repeats people more")
     max_tries: int = Field(1000, ge=1, le=100_000, description="Candidates tried for one answer at most")
     min_score: int = Field(10, ge=0, le=1_000_000, description="Score from which an answer is good enough")
 
     # Learning and caches
-    batch_size: int = Field(
-        5000, ge=100, le=10_000, description="Messages written to Postgres at once at most"
-    )
+    batch_size: int = Field(5000, ge=100, le=10_000, description="Messages written to Postgres at once at most")
     chain_save_debounce_ms: int = Field(
         1000, ge=1000, le=30_000, description="Milliseconds a learned message may wait before it is written"
     )
@@ -102,12 +96,8 @@ class Settings(BaseSettings):
     http_port: int = Field(8400, ge=0, le=65_535, description="Their port; 0 chooses a free one")
 
     # Logging
-    log_level: LogLevel = Field(
-        "info", description="Least severe log lines shown; message text only at trace"
-    )
-    log_format: Literal["auto", "text", "json"] = Field(
-        "auto", description="auto: text on a terminal, JSON elsewhere"
-    )
+    log_level: LogLevel = Field("info", description="Least severe log lines shown; message text only at trace")
+    log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
 
     @classmethod
     def settings_customise_sources(
@@ -122,9 +112,7 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, dotenv_settings)
 
 
-def load_settings(
-    overrides: Mapping[str, object] | None = None, *, directory: Path | None = None
-) -> Settings:
+def load_settings(overrides: Mapping[str, object] | None = None, *, directory: Path | None = None) -> Settings:
     """Reads the settings for a start in `directory` (by default the current one).
 
     `overrides` are command-line options by field name and win over everything; None means not given.

@@ -1,0 +1,1 @@
+"""The shard side of the fleet: which shards this process owns, and proof of it."""

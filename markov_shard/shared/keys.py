@@ -1,0 +1,77 @@
+"""Every Redis key and channel of the fleet: what it is, who writes it, how long it lives.
+
+Keys that one atomic step touches together share a hash tag (`{…}`), so that they lie in one slot of a Redis
+Cluster. Coordination keys have no TTL: `maxmemory-policy volatile-lru` then never evicts them; those that
+expire carry `expires_at` (milliseconds of Redis's own TIME), judged inside Lua. Caches have a TTL and may go.
+"""
+
+PREFIX = "markov"
+
+# --- coordination: hash tag {fleet} -------------------------------------------------------------------------
+
+
+def member(name: str) -> str:
+    """Hash: a process's heartbeat (role, URL, capacity, expires_at). Written by the process itself."""
+    return f"{PREFIX}:{{fleet}}:member:{name}"
+
+
+def members() -> str:
+    """Set: names of all processes that ever sent a heartbeat and were not swept. Written by processes and leader."""
+    return f"{PREFIX}:{{fleet}}:members"
+
+
+def leader() -> str:
+    """Hash: the leading coordinator's lease (holder, term, expires_at). Written by coordinators."""
+    return f"{PREFIX}:{{fleet}}:leader"
+
+
+def assignment() -> str:
+    """Hash: which process is to own which shards, and why. Written by the leader."""
+    return f"{PREFIX}:{{fleet}}:assignment"
+
+
+def lease(shard_count: int, shard_id: int) -> str:
+    """Hash: a shard's lease (holder, epoch, expires_at). Written by its holder."""
+    return f"{PREFIX}:{{fleet}}:lease:{shard_count}:{shard_id}"
+
+
+def identify_bucket(bucket: int) -> str:
+    """Hash: the last IDENTIFY ticket of a `shard_id % max_concurrency` bucket. Written by the ticket's taker."""
+    return f"{PREFIX}:{{fleet}}:identify:{bucket}"
+
+
+def session(shard_count: int, shard_id: int) -> str:
+    """Hash: where a shard's gateway session can be resumed: session_id, seq, resume_url, user_id.
+
+    Written by the lease's holder; lives until replaced.
+    """
+    return f"{PREFIX}:session:{shard_count}:{shard_id}"
+
+
+# --- training jobs ------------------------------------------------------------------------------------------
+
+
+def job_stream(lane: str) -> str:
+    """Stream: references to queued jobs of a lane (`training`, `upkeep`). Written by whoever creates a job."""
+    return f"{PREFIX}:{{jobs}}:{lane}"
+
+
+def dead_letters() -> str:
+    """Stream: jobs that were given up, with the reason. Written by workers; read and trimmed by operators."""
+    return f"{PREFIX}:{{jobs}}:dead"
+
+
+# --- caches (TTL) and announcements (publish/subscribe) -----------------------------------------------------
+
+
+def image_chunk(guild_id: int, audience: str, version: int, chunk_no: int) -> str:
+    """String with TTL: a piece of a published chain image. Written by whoever read the image from Postgres."""
+    return f"{PREFIX}:image:{guild_id}:{audience}:{version}:{chunk_no}"
+
+
+def guild_news() -> str:
+    """Channel: msgpack of what changed of a guild outside its owner's process (image published, channels, forget).
+
+    Written after the change is committed; a process that missed it finds the change in Postgres.
+    """
+    return f"{PREFIX}:guild-news"

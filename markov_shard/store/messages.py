@@ -1,0 +1,141 @@
+"""The messages table: the truth that every chain is counted from."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from markov_shard.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message of a guild as it is stored. IDs are snowflakes; a negative `message_id` was imported without one."""
+
+    message_id: int
+    channel_id: int | None
+    author_id: int | None
+    content: str
+    attachments: tuple[str, ...] = ()
+    nsfw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedMessage:
+    """What a deletion took out, and where it stood."""
+
+    message_id: int
+    generation: int
+    learned_seq: int
+    content: str
+    nsfw: bool
+
+
+# One statement a guild: takes sequence numbers under the guild's row lock and inserts into the generation that
+# answers and, during a clean retrain, into the one being filled. Duplicates and deleted messages leave gaps.
+_LEARN = """
+WITH guild AS (
+    INSERT INTO guilds (guild_id, learned_seq) VALUES ($1, $2)
+    ON CONFLICT (guild_id) DO UPDATE SET learned_seq = guilds.learned_seq + $2
+    RETURNING learned_seq - $2 AS last, generation, training_generation
+)
+INSERT INTO messages (guild_id, generation, message_id, channel_id, author_id, content, attachments, nsfw, learned_seq)
+SELECT $1, filled.generation, new.message_id, new.channel_id, new.author_id, new.content, new.attachments, new.nsfw,
+       guild.last + new.ordinal
+FROM guild
+CROSS JOIN LATERAL (VALUES (guild.generation), (guild.training_generation)) AS filled (generation)
+CROSS JOIN unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[], $8::boolean[])
+    WITH ORDINALITY AS new (message_id, channel_id, author_id, content, attachments, nsfw, ordinal)
+WHERE filled.generation IS NOT NULL
+  AND NOT EXISTS (
+      SELECT FROM tombstones WHERE tombstones.guild_id = $1 AND tombstones.message_id = new.message_id
+  )
+ON CONFLICT DO NOTHING
+RETURNING message_id, generation, generation = (SELECT guild.generation FROM guild) AS answers
+"""
+
+
+def _columns(messages: Sequence[StoredMessage]) -> tuple[list[Any], ...]:
+    return (
+        [m.message_id for m in messages],
+        [m.channel_id for m in messages],
+        [m.author_id for m in messages],
+        [m.content for m in messages],
+        [orjson.dumps(m.attachments).decode() for m in messages],
+        [m.nsfw for m in messages],
+    )
+
+
+async def learn_messages(connection: Connection, guild_id: int, messages: Sequence[StoredMessage]) -> set[int]:
+    """Stores the messages that are neither stored nor deleted yet; returns the IDs that are new to the chain."""
+    rows = await connection.fetch(_LEARN, guild_id, len(messages), *_columns(messages))
+    return {row["message_id"] for row in rows if row["answers"]}
+
+
+async def delete_messages(connection: Connection, guild_id: int, message_ids: Sequence[int]) -> list[RemovedMessage]:
+    """Deletes the messages in every generation; the guild's row must be locked."""
+    rows = await connection.fetch(
+        "DELETE FROM messages WHERE guild_id = $1 AND message_id = ANY($2::bigint[])"
+        " RETURNING message_id, generation, learned_seq, content, nsfw",
+        guild_id,
+        message_ids,
+    )
+    return [RemovedMessage(**row) for row in rows]
+
+
+async def bury_messages(connection: Connection, guild_id: int, message_ids: Sequence[int]) -> None:
+    """Writes tombstones, so that a backfill does not bring the messages back."""
+    await connection.execute(
+        "INSERT INTO tombstones (guild_id, message_id) SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING",
+        guild_id,
+        message_ids,
+    )
+
+
+async def stream_messages(
+    connection: Connection, guild_id: int, generation: int, *, after_seq: int, up_to_seq: int, batch: int
+) -> AsyncIterator[list[StoredMessage]]:
+    """The messages with `after_seq` < learned_seq <= `up_to_seq`, in that order, in lists of `batch`.
+
+    Runs in the caller's transaction, whose snapshot it reads.
+    """
+    cursor = await connection.cursor(
+        "SELECT message_id, channel_id, author_id, content, attachments, nsfw FROM messages"
+        " WHERE guild_id = $1 AND generation = $2 AND learned_seq > $3 AND learned_seq <= $4 ORDER BY learned_seq",
+        guild_id,
+        generation,
+        after_seq,
+        up_to_seq,
+    )
+    while rows := await cursor.fetch(batch):
+        yield [_stored(row) for row in rows]
+
+
+def _stored(row: Any) -> StoredMessage:
+    attachments = tuple(orjson.loads(row["attachments"])) if row["attachments"] != "[]" else ()
+    return StoredMessage(
+        row["message_id"], row["channel_id"], row["author_id"], row["content"], attachments, row["nsfw"]
+    )
+
+
+async def read_messages(
+    connection: Connection, guild_id: int, generation: int, message_ids: Sequence[int]
+) -> list[StoredMessage]:
+    """Those of the named messages that are stored."""
+    rows = await connection.fetch(
+        "SELECT message_id, channel_id, author_id, content, attachments, nsfw FROM messages"
+        " WHERE guild_id = $1 AND generation = $2 AND message_id = ANY($3::bigint[])",
+        guild_id,
+        generation,
+        message_ids,
+    )
+    return [_stored(row) for row in rows]
+
+
+async def count_messages(connection: Connection, guild_id: int, generation: int) -> int:
+    """How many messages the generation holds."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM messages WHERE guild_id = $1 AND generation = $2", guild_id, generation
+    )
+    return count

@@ -1,0 +1,110 @@
+"""Connections to Postgres: one pool a process, and the one place that turns a driver's errors into ours."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from markov_shard.errors import DatabaseUnavailableError
+
+Connection: TypeAlias = Any
+"""An asyncpg connection, from the pool or not (the driver ships no types for the two together)."""
+
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+@contextlib.contextmanager
+def database_errors(place: str) -> Iterator[None]:
+    """Turns "cannot reach or use the server" into DatabaseUnavailableError; other errors pass as they are."""
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatabaseUnavailableError(
+            f"Postgres at {place} cannot be used: {reason}; check DATABASE_URL and that the server runs"
+        ) from error
+
+
+def place_of(url: str) -> str:
+    """Where a connection URL points, without user and password."""
+    parts = urlsplit(url)
+    host = parts.hostname or (parts.query and f"socket {parts.query.removeprefix('host=')}") or "the local socket"
+    return f"{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+class Database:
+    """A pool of connections; `async with await Database.open(url) as database`."""
+
+    def __init__(self, pool: Any, place: str) -> None:
+        self._pool = pool
+        self.place = place
+
+    @classmethod
+    async def open(cls, url: str, *, size: int = 10, name: str = "markov-shard") -> "Database":
+        """Connects at once, so that a wrong URL stops the start. Raises DatabaseUnavailableError."""
+        place = place_of(url)
+        with database_errors(place):
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                timeout=10,
+                command_timeout=120,
+                server_settings={"application_name": name[:63], "timezone": "UTC"},
+            )
+        return cls(pool, place)
+
+    async def close(self) -> None:
+        """Waits for the connections in use, at most 10 s, then closes them all."""
+        try:
+            async with asyncio.timeout(10):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def __aenter__(self) -> "Database":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for single statements."""
+        with database_errors(self.place):
+            async with self._pool.acquire() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self,
+        *,
+        isolation: Literal["read_committed", "repeatable_read"] = "read_committed",
+        readonly: bool = False,
+    ) -> AsyncIterator[Connection]:
+        """A connection in a transaction, committed when the block ends without an error."""
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation=isolation, readonly=readonly),
+        ):
+            yield connection
+
+    async def ping(self) -> None:
+        """Raises DatabaseUnavailableError when the server does not answer."""
+        async with self.connection() as connection:
+            await connection.fetchval("SELECT 1", timeout=5)

@@ -1,0 +1,1 @@
+DROP FUNCTION partition_by_guild(regclass);

@@ -1,0 +1,1 @@
+DROP TABLE chain_removals, chain_image_chunks, chain_images;

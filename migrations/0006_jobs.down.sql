@@ -1,0 +1,2 @@
+DROP TABLE job_chunks, jobs;
+DROP SEQUENCE job_ids;
