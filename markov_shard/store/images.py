@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from markov_shard.errors import DamagedImageError
+from markov_shard.store.guilds import lock_guild
 from markov_shard.store.pool import Connection
 
 Audience = Literal["general", "all"]
@@ -41,16 +42,22 @@ class Removal:
     transitions: bytes
 
 
-async def current_image(connection: Connection, guild_id: int, audience: Audience) -> ImageRow | None:
-    """The published image's description, or None before the first one."""
-    row = await connection.fetchrow(
-        "SELECT guild_id, audience, version, i.generation, covers_seq, state_size, messages, bytes, crc32"
-        " FROM chain_images i JOIN guilds g USING (guild_id)"
-        " WHERE guild_id = $1 AND audience = $2 AND version = g.image_version",
+async def current_images(connection: Connection, guild_id: int) -> dict[Audience, ImageRow]:
+    """The published images' descriptions; empty before the first one, or after a damaged one was discarded."""
+    rows = await connection.fetch(
+        "SELECT i.guild_id, audience, version, i.generation, covers_seq, state_size, messages, bytes, crc32"
+        " FROM chain_images i JOIN guilds g ON g.guild_id = i.guild_id AND g.image_version = i.version"
+        " WHERE i.guild_id = $1 AND g.guild_id = $1",
         guild_id,
-        audience,
     )
-    return ImageRow(**row) if row else None
+    return {row["audience"]: ImageRow(**row) for row in rows}
+
+
+async def discard_images(connection: Connection, guild_id: int, version: int) -> None:
+    """Removes a damaged version, so that chains are counted from the messages until the next one is published."""
+    await lock_guild(connection, guild_id)
+    for table in ("chain_image_chunks", "chain_images"):
+        await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1 AND version = $2", guild_id, version)
 
 
 async def read_image(connection: Connection, image: ImageRow) -> bytes:

@@ -31,6 +31,11 @@ class RemovedMessage:
     content: str
     nsfw: bool
 
+    @property
+    def message(self) -> StoredMessage:
+        """What a chain needs in order to unlearn it."""
+        return StoredMessage(self.message_id, None, None, self.content, (), self.nsfw)
+
 
 # One statement a guild: takes sequence numbers under the guild's row lock and inserts into the generation that
 # answers and, during a clean retrain, into the one being filled. Duplicates and deleted messages leave gaps.
@@ -139,3 +144,16 @@ async def count_messages(connection: Connection, guild_id: int, generation: int)
         "SELECT count(*) FROM messages WHERE guild_id = $1 AND generation = $2", guild_id, generation
     )
     return count
+
+
+async def messages_of_channels(
+    connection: Connection, guild_id: int, channel_ids: Sequence[int], *, limit: int
+) -> list[int]:
+    """IDs of stored messages of some channels or threads, of any generation, at most `limit`."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT message_id FROM messages WHERE guild_id = $1 AND channel_id = ANY($2::bigint[]) LIMIT $3",
+        guild_id,
+        channel_ids,
+        limit,
+    )
+    return [row["message_id"] for row in rows]

@@ -1,0 +1,115 @@
+"""What each gateway event does to what a guild's chain knows."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from markov_shard.bot.directory import ChannelDirectory, channel_row
+from markov_shard.bot.payloads import is_from_person, stored_message
+from markov_shard.guilds.owner import Owner
+from markov_shard.guilds.registry import Guilds
+from markov_shard.store.channels import ChannelRow, forget_channels, save_channels
+from markov_shard.store.guilds import mark_joined, mark_left
+from markov_shard.store.pool import Database
+
+Payload = Mapping[str, Any]
+FetchChannel = Callable[[int], Awaitable[ChannelRow | None]]
+"""Asks Discord for a channel; None when it is gone or hidden."""
+
+_Handler = Callable[[int, ChannelDirectory, int, Payload], Awaitable[None]]
+
+
+class GuildEvents:
+    """Applies one shard's events; the caller keeps the order within a guild."""
+
+    def __init__(self, owner: Owner, guilds: Guilds, database: Database, fetch_channel: FetchChannel) -> None:
+        self._owner = owner
+        self._guilds = guilds
+        self._database = database
+        self._fetch_channel = fetch_channel
+        self._handlers: dict[str, _Handler] = {
+            "MESSAGE_CREATE": self._message,
+            "MESSAGE_UPDATE": self._edit,
+            "MESSAGE_DELETE": self._delete,
+            "MESSAGE_DELETE_BULK": self._bulk_delete,
+            "CHANNEL_CREATE": self._channel,
+            "CHANNEL_UPDATE": self._channel,
+            "CHANNEL_DELETE": self._channel_gone,
+            "THREAD_CREATE": self._channel,
+            "THREAD_DELETE": self._channel_gone,
+            "GUILD_CREATE": self._guild,
+            "GUILD_DELETE": self._guild_gone,
+        }
+        self.learned = 0
+        self.unlearned = 0
+
+    def handles(self, name: str) -> bool:
+        """Whether an event of that name does anything here."""
+        return name in self._handlers
+
+    def learn(self, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> bool | None:
+        """Learns a message if its channel is listened to; None when the channel must be asked for first."""
+        channel_id = int(payload["channel_id"])
+        listened = directory.is_listened(channel_id)
+        if listened and is_from_person(payload):
+            message = stored_message(payload, nsfw=directory.is_nsfw(channel_id))
+            if message.content.split():
+                self._guilds.learn(guild_id, self._owner, message, seq)
+                self.learned += 1
+        return listened
+
+    async def handle(self, name: str, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:
+        """Applies an event that `handles` is true for; done when its effect is stored, or for a message, waits to be."""
+        await self._handlers[name](guild_id, directory, seq, payload)
+
+    async def _message(self, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:
+        if self.learn(guild_id, directory, seq, payload) is None:
+            row = await self._fetch_channel(int(payload["channel_id"]))
+            if row is None:
+                return
+            await self._note(guild_id, directory, [row])
+            self.learn(guild_id, directory, seq, payload)
+
+    async def _edit(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        if "content" not in payload or not payload.get("edited_timestamp") or not is_from_person(payload):
+            return  # an embed was added, or a bot edited
+        nsfw = directory.is_nsfw(int(payload["channel_id"]))
+        await self._guilds.edit(guild_id, self._owner, stored_message(payload, nsfw=nsfw))
+
+    async def _delete(self, guild_id: int, _: ChannelDirectory, __: int, payload: Payload) -> None:
+        await self._remove(guild_id, [int(payload["id"])])
+
+    async def _bulk_delete(self, guild_id: int, _: ChannelDirectory, __: int, payload: Payload) -> None:
+        await self._remove(guild_id, [int(message_id) for message_id in payload["ids"]])
+
+    async def _remove(self, guild_id: int, message_ids: Sequence[int]) -> None:
+        self.unlearned += await self._guilds.remove(guild_id, self._owner, message_ids)
+
+    async def _channel_gone(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        gone = directory.forget(int(payload["id"]))
+        self.unlearned += await self._guilds.remove_channels(guild_id, self._owner, gone)
+        async with self._database.connection() as connection:
+            await forget_channels(connection, guild_id, gone)
+
+    async def _channel(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        await self._note(guild_id, directory, [channel_row(payload)])
+
+    async def _guild(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        rows = [channel_row(entry) for key in ("channels", "threads") for entry in payload.get(key, ())]
+        async with self._database.connection() as connection:
+            await mark_joined(connection, guild_id)
+        await self._note(guild_id, directory, rows)
+        directory.complete = True
+
+    async def _guild_gone(self, guild_id: int, _: ChannelDirectory, __: int, payload: Payload) -> None:
+        if not payload.get("unavailable"):  # an outage is not a removal
+            async with self._database.connection() as connection:
+                await mark_left(connection, guild_id)
+
+    async def _note(self, guild_id: int, directory: ChannelDirectory, rows: Sequence[ChannelRow]) -> None:
+        """Takes channels in, and keeps those that a resume in another process would need to know."""
+        for row in rows:
+            directory.note(row)
+        kept = [row for row in rows if directory.is_listened(row.channel_id)]
+        if kept:
+            async with self._database.connection() as connection:
+                await save_channels(connection, guild_id, kept)

@@ -1,0 +1,107 @@
+"""Gateway events as they arrive, in order, to what is learned and unlearned.
+
+It reads raw payloads, not hikari's events: those are handed to concurrent tasks, which may overtake one
+another, and carry no sequence number, without which no position to resume from can be known.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from markov_shard.bot.directory import ChannelDirectory
+from markov_shard.bot.events import GuildEvents, Payload
+from markov_shard.errors import MarkovShardError, SupersededError
+from markov_shard.guilds.owner import Owner
+from markov_shard.logs import get_logger
+from markov_shard.store.channels import read_channels
+from markov_shard.store.pool import Database
+
+_log = get_logger(__name__)
+
+
+@dataclass(eq=False)
+class _GuildQueue:
+    """Events of one guild that must wait for something slow; later ones queue behind them to keep the order."""
+
+    directory: ChannelDirectory | None = None
+    waiting: list[tuple[int, str, Payload]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+
+class Intake:
+    """Turns the events of one shard into learning; `handle` is called for each, in order."""
+
+    def __init__(self, owner: Owner, events: GuildEvents, database: Database) -> None:
+        self._owner = owner
+        self._events = events
+        self._database = database
+        self._queues: dict[int, _GuildQueue] = {}
+        self._closed = False
+
+    def handle(self, seq: int, name: str, payload: Payload | None) -> None:
+        """Takes one dispatch; never blocks and never raises for what is in the payload."""
+        position = self._owner.position
+        guild_id = _guild_of(name, payload)
+        if self._closed or payload is None or guild_id is None or not self._events.handles(name):
+            position.seen(seq)
+            return
+        queue = self._queues.setdefault(guild_id, _GuildQueue())
+        if queue.task is None and queue.directory is not None and name == "MESSAGE_CREATE":
+            if self._events.learn(guild_id, queue.directory, seq, payload) is not None:
+                position.seen(seq)
+                return
+        position.open(seq)
+        queue.waiting.append((seq, name, payload))
+        if queue.task is None:
+            queue.task = asyncio.create_task(self._work(guild_id, queue), name=f"events of guild {guild_id}")
+
+    async def _work(self, guild_id: int, queue: _GuildQueue) -> None:
+        """Works off a guild's waiting events one after the other, again and again while Postgres is away."""
+        delay = 0.1
+        while queue.waiting:
+            seq, name, payload = queue.waiting[0]
+            try:
+                directory = await self._directory(guild_id, queue)
+                await self._events.handle(name, guild_id, directory, seq, payload)
+            except SupersededError:
+                return  # the flush notices too, and ends the shard; the next owner gets the events replayed
+            except MarkovShardError as error:
+                _log.warning("an event waits for storage", event_name=name, guild=str(guild_id), reason=str(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 5.0)
+                continue
+            except Exception:  # noqa: BLE001 - one odd event must not stop a guild's learning
+                _log.exception("an event could not be handled", event_name=name, guild=str(guild_id))
+            queue.waiting.pop(0)
+            self._owner.position.close(seq)
+            delay = 0.1
+        queue.task = None
+
+    async def _directory(self, guild_id: int, queue: _GuildQueue) -> ChannelDirectory:
+        if queue.directory is None:
+            async with self._database.connection() as connection:
+                queue.directory = ChannelDirectory(await read_channels(connection, guild_id))
+        return queue.directory
+
+    async def directory(self, guild_id: int) -> ChannelDirectory:
+        """The guild's channels, for commands that show or change them."""
+        return await self._directory(guild_id, self._queues.setdefault(guild_id, _GuildQueue()))
+
+    async def settle(self) -> None:
+        """Waits until every event taken so far has done its work."""
+        while tasks := [queue.task for queue in self._queues.values() if queue.task]:
+            await asyncio.wait(tasks)
+
+    def close(self) -> None:
+        """Takes no more events, and stops work that waits: for a shard that another process owns now."""
+        self._closed = True
+        for queue in self._queues.values():
+            if queue.task:
+                queue.task.cancel()
+
+
+def _guild_of(name: str, payload: Payload | None) -> int | None:
+    if not isinstance(payload, Mapping):
+        return None  # RESUMED and the like
+    guild_id = payload.get("id") if name.startswith("GUILD_") and "guild_id" not in payload else payload.get("guild_id")
+    return int(guild_id) if guild_id is not None else None

@@ -1,0 +1,35 @@
+"""Discord's message objects, as far as learning reads them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from markov_shard.store.messages import StoredMessage
+
+_LEARNED_TYPES = frozenset({0, 19})  # DEFAULT and REPLY: what a person wrote; the rest are system messages
+MAX_CONTENT = 4000
+"""Characters of a message's text at most (Nitro); Discord sends no more."""
+
+
+def is_from_person(payload: Mapping[str, Any]) -> bool:
+    """Whether a person wrote the message: not a bot, a webhook or Discord itself."""
+    author = payload.get("author") or {}
+    return not author.get("bot") and "webhook_id" not in payload and payload.get("type", 0) in _LEARNED_TYPES
+
+
+def stored_message(payload: Mapping[str, Any], *, nsfw: bool) -> StoredMessage:
+    """The message as it is stored; text that Postgres and the chain cannot hold is cut out of it."""
+    return StoredMessage(
+        message_id=int(payload["id"]),
+        channel_id=int(payload["channel_id"]),
+        author_id=int(payload["author"]["id"]),
+        content=clean_text(payload["content"]),
+        attachments=tuple(attachment["url"] for attachment in payload.get("attachments", ())),
+        nsfw=nsfw,
+    )
+
+
+def clean_text(text: str) -> str:
+    """The text without NUL and lone surrogates, which Discord never means and the chain refuses."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else text.encode("utf-8", "ignore").decode("utf-8")

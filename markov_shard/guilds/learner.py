@@ -1,0 +1,161 @@
+"""The learn path: messages wait in memory for a moment and reach Postgres in batches."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+
+from markov_shard.errors import DatabaseUnavailableError, SupersededError
+from markov_shard.guilds.guild import Guild, Unstored, as_learned, is_general
+from markov_shard.guilds.owner import Owner
+from markov_shard.logs import get_logger
+from markov_shard.store.messages import StoredMessage, learn_messages
+from markov_shard.store.pool import Database
+
+_log = get_logger(__name__)
+
+
+class Learner:
+    """Writes what guilds learned, at most `debounce` seconds after the message or when `batch_size` wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        debounce: float,
+        batch_size: int,
+        on_stored: Callable[[Guild], None] = lambda guild: None,
+        on_flushed: Callable[[], None] = lambda: None,
+        on_superseded: Callable[[Owner], None] = lambda owner: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._debounce = debounce
+        self._batch_size = batch_size
+        self._on_stored = on_stored
+        self._on_flushed = on_flushed
+        self._on_superseded = on_superseded
+        self._clock = clock
+        self._dirty: dict[int, Guild] = {}
+        self._waiting = 0
+        self._oldest: float | None = None
+        self._full = asyncio.Event()
+        self.trouble: str | None = None
+        """Why the last flush failed; None while all is well."""
+        self.stored = 0
+        """Messages written by this process."""
+
+    def learn(self, guild: Guild, message: StoredMessage, seq: int) -> bool:
+        """Learns a message that event `seq` brought; False when the same message waits already."""
+        if message.message_id in guild.unstored:
+            return False
+        guild.owner.position.open(seq)
+        guild.add(Unstored(message, seq))
+        self._dirty[guild.guild_id] = guild
+        self._waiting += 1
+        if self._oldest is None:
+            self._oldest = self._clock()
+        if self._waiting >= self._batch_size:
+            self._full.set()
+        return True
+
+    def unlearn_unstored(self, guild: Guild, message_id: int) -> bool:
+        """Takes back a message that waits to be stored; the guild's lock must be held."""
+        unstored = guild.discard(message_id)
+        if unstored is None:
+            return False
+        self._waiting -= 1
+        guild.owner.position.close(unstored.seq)
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """Messages not stored yet."""
+        return self._waiting
+
+    @property
+    def oldest_age(self) -> float:
+        """Seconds the longest-waiting message has waited."""
+        return self._clock() - self._oldest if self._oldest is not None else 0.0
+
+    async def run(self) -> None:
+        """Flushes until cancelled; an unreachable Postgres is tried again, and nothing is lost meanwhile."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), self._debounce)
+            self._full.clear()
+            try:
+                await self.flush()
+            except DatabaseUnavailableError as error:
+                if self.trouble is None:
+                    _log.error(
+                        "learned messages cannot be stored; trying again", waiting=self._waiting, reason=str(error)
+                    )
+                self.trouble = str(error)
+                continue
+            if self.trouble is not None:
+                _log.info("learned messages are stored again")
+                self.trouble = None
+            self._on_flushed()
+
+    async def flush(self, owners: Iterable[Owner] | None = None) -> None:
+        """Stores everything learned so far, or everything of some owners, in one transaction an owner.
+
+        Raises DatabaseUnavailableError; what could not be stored stays waiting.
+        """
+        self._oldest = None
+        by_owner: dict[Owner, list[Guild]] = {}
+        for guild in self._dirty.values():
+            by_owner.setdefault(guild.owner, []).append(guild)
+        wanted = None if owners is None else set(owners)
+        for owner, guilds in by_owner.items():
+            if wanted is None or owner in wanted:
+                await self._flush_owner(owner, sorted(guilds, key=lambda guild: guild.guild_id))
+
+    async def flush_guild(self, guild: Guild) -> None:
+        """Stores one guild's messages; its lock must be held."""
+        await self._write(guild.owner, [guild])
+
+    async def _flush_owner(self, owner: Owner, guilds: list[Guild]) -> None:
+        async with contextlib.AsyncExitStack() as locks:
+            for guild in guilds:  # in the order of their IDs, as every other taker of several locks
+                await locks.enter_async_context(guild.lock)
+            try:
+                await self._write(owner, guilds)
+            except SupersededError as error:
+                _log.warning("superseded: dropping what was not stored", shard=owner.shard_id, reason=str(error))
+                for guild in guilds:
+                    self.abandon(guild)
+                self._on_superseded(owner)
+
+    async def _write(self, owner: Owner, guilds: list[Guild]) -> None:
+        batches = [(guild, list(guild.unstored.values())) for guild in guilds if guild.unstored]
+        if not batches:
+            return
+        fresh: list[set[int]] = []
+        async with self._database.transaction() as connection:
+            await owner.require(connection)
+            for guild, batch in batches:
+                fresh.append(await learn_messages(connection, guild.guild_id, [u.message for u in batch]))
+        for (guild, batch), new in zip(batches, fresh, strict=True):
+            self._settle(guild, batch, new)
+
+    def _settle(self, guild: Guild, batch: list[Unstored], new: set[int]) -> None:
+        for unstored in batch:
+            message = unstored.message
+            del guild.unstored[message.message_id]
+            guild.owner.position.close(unstored.seq)
+            if message.message_id not in new and guild.opened and is_general(message):
+                guild.opened.chain.unlearn(as_learned(message))  # replayed: it was stored, and counted, before
+        self._waiting -= len(batch)
+        self.stored += len(new)
+        if not guild.unstored:
+            self._dirty.pop(guild.guild_id, None)
+        self._on_stored(guild)
+
+    def abandon(self, guild: Guild) -> None:
+        """Forgets a guild that another process owns now; Discord replays to it what was not stored here."""
+        self._waiting -= len(guild.unstored)
+        guild.unstored.clear()
+        guild.opened = None
+        self._dirty.pop(guild.guild_id, None)

@@ -1,0 +1,139 @@
+"""Opening a guild's chain: the published image where it lies, and what was learned and removed since."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from markov_shard.chain import Chain, ChainError, Image, compile_chain, open_image
+from markov_shard.errors import DamagedImageError
+from markov_shard.guilds.image_files import ImageFiles
+from markov_shard.logs import get_logger
+from markov_shard.shared.image_cache import ImageCache
+from markov_shard.store.guilds import GuildRow, read_guild
+from markov_shard.store.images import (
+    Audience,
+    ImageRow,
+    check_image,
+    current_images,
+    discard_images,
+    read_image,
+    read_removals,
+)
+from markov_shard.store.messages import StoredMessage, stream_messages
+from markov_shard.store.pool import Connection, Database
+
+_log = get_logger(__name__)
+_BATCH = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A message in the shape the chain engine takes: its text, and its ID as the source."""
+
+    text: str
+    id: int
+
+
+@dataclass
+class OpenedChain:
+    """A guild's chain as of one snapshot of the database."""
+
+    chain: Chain
+    guild: GuildRow
+    image: ImageRow | None
+    damaged: bool = False
+    """The stored image could not be used, and the chain was counted from the messages: compile again."""
+
+
+class ChainOpener:
+    """Finds images on disk, then in Redis, then in Postgres, and lays the later messages over them."""
+
+    def __init__(self, database: Database, cache: ImageCache, files: ImageFiles, state_size: int) -> None:
+        self._database = database
+        self._cache = cache
+        self._files = files
+        self._state_size = state_size
+
+    async def open(self, guild_id: int, audience: Audience = "general") -> OpenedChain:
+        """The chain that counts every stored message of the guild's answering generation, once."""
+        async with self._database.transaction(isolation="repeatable_read", readonly=True) as snapshot:
+            guild = await read_guild(snapshot, guild_id)
+            row = (await current_images(snapshot, guild_id)).get(audience)
+            image, damaged = None, False
+            if row is not None:
+                try:
+                    image = await self.image(snapshot, row)
+                except (DamagedImageError, ChainError) as error:
+                    _log.error("a chain image is damaged; counting the messages instead", reason=str(error))
+                    await self._discard(row)
+                    row, damaged = None, True
+            if image is None:
+                return await self._count(snapshot, guild, audience, damaged=damaged)
+            assert row is not None
+            chain = Chain(image)
+            for removal in await read_removals(snapshot, guild_id, audience):
+                if removal.version == row.version and removal.transitions:
+                    chain.remove_transitions(np.frombuffer(removal.transitions, dtype="<u4"))
+            after = row.covers_seq
+            async for batch in _stream(snapshot, guild, audience, after):
+                for message in batch:
+                    chain.learn(Learned(message.content, message.message_id))
+        return OpenedChain(chain, guild, row)
+
+    async def _discard(self, row: ImageRow) -> None:
+        async with self._database.transaction() as connection:
+            await discard_images(connection, row.guild_id, row.version)
+        self._files.drop(row.guild_id)
+
+    async def image(self, connection: Connection, row: ImageRow) -> Image:
+        """The image itself. Raises DamagedImageError or ChainError when every copy of it is unusable."""
+        mapped = self._files.open(row)
+        if mapped is not None:
+            try:
+                return open_image(mapped)
+            except ChainError as error:
+                _log.warning("a chain image file is damaged; fetching it again", reason=str(error))
+        data = await self._cached(row)
+        if data is None:
+            data = await read_image(connection, row)
+            await self._cache.put(row.guild_id, row.audience, row.version, data)
+        await asyncio.to_thread(self._files.write, row, data)
+        mapped = self._files.open(row)
+        return open_image(mapped if mapped is not None else data)
+
+    async def _cached(self, row: ImageRow) -> bytes | None:
+        data = await self._cache.get(row.guild_id, row.audience, row.version, row.bytes)
+        if data is None:
+            return None
+        try:
+            check_image(data, row, "Redis")
+        except DamagedImageError as error:
+            _log.warning("a cached chain image is damaged; reading Postgres instead", reason=str(error))
+            await self._cache.drop(row.guild_id, row.audience, row.version, row.bytes)
+            return None
+        return data
+
+    async def _count(self, snapshot: Connection, guild: GuildRow, audience: Audience, *, damaged: bool) -> OpenedChain:
+        """The chain counted from the stored messages: a guild's first chain, or the way out of a damaged image."""
+        messages: list[StoredMessage] = []
+        async for batch in _stream(snapshot, guild, audience, -1):
+            messages += batch
+        if len(messages) > _BATCH:
+            learned = [Learned(m.content, m.message_id) for m in messages]
+            image = await asyncio.to_thread(compile_chain, learned, self._state_size)
+            return OpenedChain(Chain(image), guild, None, damaged)
+        chain = Chain.empty(self._state_size)
+        for message in messages:
+            chain.learn(Learned(message.content, message.message_id))
+        return OpenedChain(chain, guild, None, damaged)
+
+
+async def _stream(
+    snapshot: Connection, guild: GuildRow, audience: Audience, after_seq: int
+) -> AsyncIterator[list[StoredMessage]]:
+    async for batch in stream_messages(
+        snapshot, guild.guild_id, guild.generation, after_seq=after_seq, up_to_seq=guild.learned_seq, batch=_BATCH
+    ):
+        yield [message for message in batch if audience == "all" or not message.nsfw]

@@ -1,0 +1,183 @@
+"""All guilds a process owns: their chains in memory under a limit, and every change to what they learned."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from markov_shard.chain import Chain, ChainError
+from markov_shard.errors import DamagedImageError
+from markov_shard.guilds.guild import Guild, as_learned, is_general
+from markov_shard.guilds.learner import Learner
+from markov_shard.guilds.opening import ChainOpener, OpenedChain
+from markov_shard.guilds.owner import Owner
+from markov_shard.guilds.removal import (
+    Published,
+    PublishedImage,
+    StaleImageError,
+    remove_messages,
+    replace_message,
+)
+from markov_shard.logs import get_logger
+from markov_shard.store.images import current_images, discard_images
+from markov_shard.store.messages import RemovedMessage, StoredMessage, messages_of_channels
+from markov_shard.store.pool import Connection, Database
+
+_log = get_logger(__name__)
+R = TypeVar("R")
+
+
+class Guilds:
+    """The owned guilds of a process, by ID."""
+
+    def __init__(
+        self,
+        database: Database,
+        opener: ChainOpener,
+        learner: Learner,
+        *,
+        memory_limit: int,
+        on_damaged: Callable[[int], None] = lambda guild_id: None,
+    ) -> None:
+        """`memory_limit`: bytes of mapped images and overlays kept open; `on_damaged` asks for a new image."""
+        self._database = database
+        self._opener = opener
+        self._learner = learner
+        self._memory_limit = memory_limit
+        self._on_damaged = on_damaged
+        self._guilds: OrderedDict[int, Guild] = OrderedDict()
+
+    def guild(self, guild_id: int, owner: Owner) -> Guild:
+        """The guild's state, made when first asked for, under the shard that owns it now."""
+        guild = self._guilds.get(guild_id)
+        if guild is None or guild.owner is not owner:
+            guild = self._guilds[guild_id] = Guild(guild_id, owner)
+        return guild
+
+    def learn(self, guild_id: int, owner: Owner, message: StoredMessage, seq: int) -> None:
+        """Learns a message that gateway event `seq` brought."""
+        self._learner.learn(self.guild(guild_id, owner), message, seq)
+
+    async def chain(self, guild_id: int, owner: Owner) -> Chain:
+        """The guild's chain; opened when it is not in memory, once for all who ask at the same time."""
+        guild = self.guild(guild_id, owner)
+        if guild.opened is None:
+            async with guild.lock:
+                if guild.opened is None:
+                    await self._open(guild)
+        self._guilds.move_to_end(guild_id)
+        assert guild.opened is not None
+        return guild.opened.chain
+
+    async def refresh(self, guild_id: int) -> None:
+        """Takes up what changed in storage, such as a newly published image; answers go on meanwhile."""
+        guild = self._guilds.get(guild_id)
+        if guild is None or guild.opened is None:
+            return
+        async with guild.lock:
+            await self._open(guild)
+
+    async def _open(self, guild: Guild) -> None:
+        """Opens the chain as stored and adds what is not stored yet; the guild's lock is held."""
+        opened = await self._opener.open(guild.guild_id)
+        guild.install(opened)
+        if opened.damaged:
+            self._on_damaged(guild.guild_id)
+        version = opened.image.version if opened.image else 0
+        _log.info("Loaded Markov chains from store", guild=str(guild.guild_id), version=version)
+        self._evict(guild)
+
+    def _evict(self, keep: Guild) -> None:
+        """Closes the chains answered from longest ago until the limit holds; one larger than it stays for now."""
+        used = self.memory
+        for guild in list(self._guilds.values()):
+            if used <= self._memory_limit:
+                return
+            if guild is not keep and guild.opened and not guild.lock.locked():
+                used -= _size(guild.opened)
+                guild.opened = None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of open chains: mapped images and overlays."""
+        return sum(_size(guild.opened) for guild in self._guilds.values() if guild.opened)
+
+    async def remove(self, guild_id: int, owner: Owner, message_ids: Sequence[int]) -> int:
+        """Unlearns deleted messages, stored or not yet; returns how many the chain counted."""
+        guild = self.guild(guild_id, owner)
+        async with guild.lock:
+            unstored = sum(self._learner.unlearn_unstored(guild, message_id) for message_id in message_ids)
+            removed = await self._change(
+                guild,
+                lambda connection, published: remove_messages(connection, guild_id, message_ids, published),
+            )
+            self._unlearn(guild, removed)
+        return unstored + len(removed)
+
+    async def edit(self, guild_id: int, owner: Owner, message: StoredMessage) -> bool:
+        """Replaces a learned message's text; False when it was never learned."""
+        guild = self.guild(guild_id, owner)
+        async with guild.lock:
+            if message.message_id in guild.unstored:
+                await self._learner.flush_guild(guild)
+            old = await self._change(
+                guild, lambda connection, published: replace_message(connection, guild_id, message, published)
+            )
+            if old is None:
+                return False
+            self._unlearn(guild, [old])
+            if guild.opened and is_general(message) and message.content.split():
+                guild.opened.chain.learn(as_learned(message))
+        return True
+
+    async def remove_channels(self, guild_id: int, owner: Owner, channel_ids: Sequence[int]) -> int:
+        """Unlearns everything said in deleted channels or threads; returns how many messages the chain counted."""
+        guild = self.guild(guild_id, owner)
+        async with guild.lock:
+            await self._learner.flush_guild(guild)
+        count = 0
+        while True:
+            async with self._database.connection() as connection:
+                message_ids = await messages_of_channels(connection, guild_id, channel_ids, limit=1000)
+            if not message_ids:
+                return count
+            count += await self.remove(guild_id, owner, message_ids)
+
+    def _unlearn(self, guild: Guild, removed: Iterable[RemovedMessage]) -> None:
+        for row in removed:
+            if guild.opened and is_general(row.message):
+                guild.opened.chain.unlearn(as_learned(row.message))
+
+    async def _change(self, guild: Guild, change: Callable[[Connection, Published], Awaitable[R]]) -> R:
+        """Runs a fenced transaction that needs the published images, again when a newer one came in between."""
+        while True:
+            published = await self._published(guild.guild_id)
+            try:
+                async with self._database.transaction() as connection:
+                    await guild.owner.require(connection)
+                    return await change(connection, published)
+            except StaleImageError:
+                continue
+
+    async def _published(self, guild_id: int) -> Published:
+        async with self._database.transaction() as connection:
+            rows = await current_images(connection, guild_id)
+            try:
+                return {
+                    audience: PublishedImage(row, await self._opener.image(connection, row))
+                    for audience, row in rows.items()
+                }
+            except (DamagedImageError, ChainError) as error:
+                _log.error("a chain image is damaged; discarding it", reason=str(error))
+                await discard_images(connection, guild_id, max(row.version for row in rows.values()))
+                self._on_damaged(guild_id)
+                return {}
+
+    def abandon(self, owner: Owner) -> None:
+        """Drops everything of a shard that another process owns now; writes nothing."""
+        for guild in [guild for guild in self._guilds.values() if guild.owner is owner]:
+            self._learner.abandon(guild)
+            del self._guilds[guild.guild_id]
+
+
+def _size(opened: OpenedChain) -> int:
+    return (opened.image.bytes if opened.image else 0) + opened.chain.overlay_bytes

@@ -1,0 +1,61 @@
+"""Channels that a guild has settings for, and the threads under them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markov_shard.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """What is kept of a channel, or of a thread under a listened channel (`parent_id` set)."""
+
+    channel_id: int
+    parent_id: int | None = None
+    nsfw: bool = False
+    listen: bool = False
+
+
+async def read_channels(connection: Connection, guild_id: int) -> list[ChannelRow]:
+    """Every channel and thread known of a guild."""
+    rows = await connection.fetch(
+        "SELECT channel_id, parent_id, nsfw, listen FROM channels WHERE guild_id = $1 ORDER BY channel_id", guild_id
+    )
+    return [ChannelRow(**row) for row in rows]
+
+
+async def save_channels(connection: Connection, guild_id: int, channels: Sequence[ChannelRow]) -> None:
+    """Notes parents and age restriction; settings of channels already known stay as they are."""
+    await connection.execute(
+        "INSERT INTO channels (guild_id, channel_id, parent_id, nsfw)"
+        " SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::boolean[])"
+        " ON CONFLICT (guild_id, channel_id)"
+        " DO UPDATE SET parent_id = EXCLUDED.parent_id, nsfw = EXCLUDED.nsfw",
+        guild_id,
+        [channel.channel_id for channel in channels],
+        [channel.parent_id for channel in channels],
+        [channel.nsfw for channel in channels],
+    )
+
+
+async def set_listening(connection: Connection, guild_id: int, channels: Sequence[ChannelRow], *, listen: bool) -> None:
+    """Turns learning from channels on or off."""
+    await connection.execute(
+        "INSERT INTO channels (guild_id, channel_id, nsfw, listen)"
+        " SELECT $1, channel_id, nsfw, $4 FROM unnest($2::bigint[], $3::boolean[]) AS c (channel_id, nsfw)"
+        " ON CONFLICT (guild_id, channel_id) DO UPDATE SET listen = EXCLUDED.listen, nsfw = EXCLUDED.nsfw",
+        guild_id,
+        [channel.channel_id for channel in channels],
+        [channel.nsfw for channel in channels],
+        listen,
+    )
+
+
+async def forget_channels(connection: Connection, guild_id: int, channel_ids: Sequence[int]) -> None:
+    """Drops deleted channels and threads."""
+    await connection.execute(
+        "DELETE FROM channels"
+        " WHERE guild_id = $1 AND (channel_id = ANY($2::bigint[]) OR parent_id = ANY($2::bigint[]))",
+        guild_id,
+        channel_ids,
+    )
