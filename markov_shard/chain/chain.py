@@ -1,0 +1,164 @@
+"""A guild's chain: an image, and what was learned and unlearned since."""
+
+import random as randomness
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from markov_shard.chain.answer import (
+    MAX_TRIES,
+    MAX_WORDS,
+    MIN_SCORE,
+    NOTHING_LEARNED,
+    ONLY_COPIES,
+    OUT_OF_TIME,
+    Answer,
+    Candidate,
+    expiry,
+)
+from markov_shard.chain.errors import NotLearnedError
+from markov_shard.chain.generate import Generator
+from markov_shard.chain.image import Image, Transition
+from markov_shard.chain.overlay import Overlay
+from markov_shard.chain.text import MessageLike, checked_state_size, id_of, shown, text_of, tokens_of
+
+
+class Chain:
+    """What a guild's answers are made from. Not safe for use from several threads at once."""
+
+    def __init__(self, image: Image) -> None:
+        """A chain over an image (which is shared, never changed)."""
+        self._start(image, image.state_size)
+
+    @classmethod
+    def empty(cls, state_size: int) -> "Chain":
+        """A chain without an image, for a guild that has learned nothing yet."""
+        chain = cls.__new__(cls)
+        chain._start(None, checked_state_size(state_size))
+        return chain
+
+    def _start(self, image: Image | None, state_size: int) -> None:
+        self._image = image
+        self._state_size = state_size
+        self._overlay = Overlay(image, state_size)
+        self._generator = Generator(self._overlay)
+
+    # --- figures
+
+    @property
+    def image(self) -> Image | None:
+        """The image the chain stands on."""
+        return self._image
+
+    @property
+    def state_size(self) -> int:
+        """Tokens a full state has, 1 to 5."""
+        return self._state_size
+
+    @property
+    def messages(self) -> int:
+        """Live messages, image and overlay together."""
+        return self._overlay.messages
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the live messages."""
+        return self._overlay.tokens
+
+    @property
+    def overlay_size(self) -> int:
+        """Transitions learned or removed since the image, repeats counted; what a compile would fold in."""
+        return self._overlay.size
+
+    @property
+    def overlay_nbytes(self) -> int:
+        """An estimate of the memory the overlay takes, in bytes."""
+        return self._overlay.nbytes
+
+    def transitions(self) -> Iterator[Transition]:
+        """Each live (state, successor, count) once, over image and overlay together.
+
+        A state is a tuple of words, oldest first; the successor None is the message's end. Nothing may be learned
+        or unlearned while the iterator is in use.
+        """
+        if self._image is not None:
+            yield from self._image.iterate(self._overlay.rows)
+        yield from self._overlay.iterate()
+
+    # --- changes
+
+    def learn(self, message: MessageLike) -> None:
+        """Learn a message; one without tokens is none. Raises MessageError for one that cannot be learned."""
+        words = tokens_of(message)
+        if words:
+            self._overlay.learn(words, id_of(message))
+
+    def unlearn(self, message: MessageLike) -> None:
+        """Take back one `learn` of this message, or one of the image's messages.
+
+        Raises NotLearnedError, and changes nothing, where the message is not there.
+        """
+        words = tokens_of(message)
+        if not words:
+            return
+        name = f"the message {shown(text_of(message))}"
+        tokens = []
+        for word in words:
+            token = self._overlay.token(word)
+            if not token:
+                raise NotLearnedError(f"{name} is not in the chain: the word {shown(word)} is unknown")
+            tokens.append(token)
+        self._overlay.unlearn(tokens, id_of(message), name)
+
+    def remove_transitions(self, indices: Iterable[int], identity: int | None = None) -> None:
+        """Unlearn one message of the image, given as its transitions' indices (see `Image.locate`), not its text.
+
+        `identity`, its ID where known, is never again named as a source. Raises NotLearnedError, and changes
+        nothing, where they are not one live message of this image.
+        """
+        path = [int(index) for index in indices]
+        if not path:
+            return
+        if self._image is None:
+            raise NotLearnedError("a chain without an image has no numbered transitions")
+        self._overlay.unlearn(self._image.trace(path), identity, f"the message at transition {path[-1]}")
+
+    # --- answers
+
+    def answer(
+        self,
+        rng: randomness.Random | None = None,
+        seed: str | None = None,
+        *,
+        min_score: int = MIN_SCORE,
+        max_tries: int = MAX_TRIES,
+        max_words: int = MAX_WORDS,
+        deadline: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Answer:
+        """Say something: the first candidate at `min_score` or above, else the best of `max_tries`.
+
+        Candidates equal to a live message are refused. `rng` (default: a fresh one) decides everything; the same
+        state of it gives the same answer on every machine. The clock is read only where a `deadline`, in its
+        seconds, is given; what was found by then is returned.
+        """
+        random = (rng or randomness.Random()).random
+        if self.messages < 1:
+            return Answer("", reason=NOTHING_LEARNED)
+        expired = expiry(deadline, clock)
+        best: Candidate | None = None
+        tries = 0
+        for candidate in self._generator.candidates(random, seed, max_tries, max_words):
+            tries += 1
+            if candidate is not None and (best is None or candidate.score > best.score):
+                best = candidate
+                if best.score >= min_score:
+                    break
+            if expired():
+                break
+        if best is None:
+            return Answer("", tries=tries, reason=ONLY_COPIES if tries else OUT_OF_TIME)
+        return self._generator.answer(best, tries)
+
+    def walk(self, rng: randomness.Random, max_words: int = MAX_WORDS) -> str:
+        """One raw walk from the start of a message to its end: no filter, no score; "" where it got too long."""
+        return self._generator.walk(rng.random, max_words)

@@ -1,0 +1,116 @@
+"""A token stream counted: its states and transitions, in the image's order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markov_shard.chain.group import groups
+from markov_shard.chain.hashing import U32, U64, fingerprints, stream
+from markov_shard.chain.tokenise import NO_SOURCE
+from markov_shard.chain.vocabulary import Vocabulary
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Counted:
+    """What messages come to: the primary arrays of an image, from which the others follow."""
+
+    vocabulary: Vocabulary
+    state_tokens: U32  # [state_size, N]
+    origin: U32  # [M] state each transition starts from
+    dest: U32  # [M]
+    counts: U32  # [M]
+    source: U32  # [M] 1 + place in source_ids; 0: none
+    source_ids: I64
+    fingerprints: U64  # ascending
+    tokens: int
+
+
+def count(tokens: U32, ids: I64, vocabulary: Vocabulary, state_size: int, seed: int) -> Counted:
+    """Count a stream of the vocabulary's tokens (0 ends a message; no message is empty).
+
+    `ids` holds one message ID a message, or NO_SOURCE. `seed` selects which occurrence is remembered.
+    """
+    ends = np.flatnonzero(tokens == 0)
+    prints = fingerprints(vocabulary.hashes[tokens[tokens != 0] - 1], np.diff(ends, prepend=-1) - 1)
+    prints.sort()
+    reached, state_tokens = _states(tokens, state_size)
+    message = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
+    origin, dest, counts, source = _transitions(reached, message, seed)
+    source, source_ids = _known_sources(source, ids)
+    return Counted(
+        vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, len(tokens) - len(ends)
+    )
+
+
+def _states(tokens: U32, state_size: int) -> tuple[U32, U32]:
+    """The state reached at each position (0 at a message's end), and the tokens of each state."""
+    ranks = tokens
+    examples = np.zeros(1, np.int64)
+    for _ in range(state_size - 1):
+        shorter = np.empty_like(tokens)
+        shorter[0:1] = 0
+        shorter[1:] = ranks[:-1]
+        shorter[tokens == 0] = 0
+        ranks, examples = _ranks(tokens, shorter)
+    if state_size == 1:
+        words = int(tokens.max()) if len(tokens) else 0
+        return tokens, np.arange(words + 1, dtype=np.uint32).reshape(1, -1)
+    return ranks, _columns(tokens, examples, state_size)
+
+
+def _ranks(primary: U32, secondary: U32) -> tuple[U32, I64]:
+    """Dense ranks of the pairs, and one position of each rank."""
+    ranks = np.zeros(len(primary), np.uint32)
+    examples, base = [], 0
+    for order, starts in groups(primary, secondary):
+        sizes = np.diff(starts, append=len(order))
+        ranks[order] = np.repeat(np.arange(base, base + len(starts), dtype=np.uint32), sizes)
+        examples.append(order[starts].astype(np.int64))
+        base += len(starts)
+    return ranks, np.concatenate(examples) if examples else np.zeros(1, np.int64)
+
+
+def _columns(tokens: U32, examples: I64, state_size: int) -> U32:
+    columns = np.zeros((state_size, len(examples)), np.uint32)
+    if not len(tokens):
+        return columns
+    inside = np.ones(len(examples), bool)
+    for back in range(state_size):
+        place = examples - back
+        inside &= place >= 0
+        inside &= tokens[np.maximum(place, 0)] != 0
+        columns[back, inside] = tokens[place[inside]]
+    return columns
+
+
+def _transitions(reached: U32, message: U32, seed: int) -> tuple[U32, U32, U32, U32]:
+    before = np.empty_like(reached)
+    before[0:1] = 0
+    before[1:] = reached[:-1]
+    parts: list[tuple[U32, U32, U32, U32]] = []
+    base = 0
+    for order, starts in groups(before, reached):
+        sizes = np.diff(starts, append=len(order))
+        first = order[starts]
+        chosen = (stream(seed, base, len(starts)) * sizes.astype(np.uint64)) >> np.uint64(32)
+        source = message[order[starts + chosen.astype(np.int64)]]
+        parts.append((before[first], reached[first], sizes.astype(np.uint32), source))
+        base += len(starts)
+    if not parts:
+        return (np.empty(0, np.uint32),) * 4
+    origin, dest, counts, sources = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return origin, dest, counts, sources
+
+
+def _known_sources(source: U32, ids: I64) -> tuple[U32, I64]:
+    """Keep only the messages that are remembered by some transition and have an ID."""
+    kept = np.zeros(len(ids) + 1, bool)
+    kept[source] = True
+    kept[0] = False
+    kept[1:] &= ids != NO_SOURCE
+    places = np.cumsum(kept, dtype=np.uint32)
+    places[~kept] = 0
+    return places[source], ids[kept[1:]]

@@ -1,0 +1,53 @@
+"""What the engine raises.
+
+ChainError
+├── MessageError            a text that cannot be learned: NUL or a lone surrogate
+├── StateSizeError          a state size outside 1 to 5, or two that do not match
+├── NotLearnedError         unlearning, locating or removing what is not there
+└── ImageError              an image that cannot be used
+    ├── ForeignImageError   not a chain image at all
+    ├── ImageVersionError   a chain image of a version this program does not read
+    ├── TruncatedImageError shorter than its header says
+    ├── DamagedImageError   a checksum or an index in it is wrong
+    └── ImageTooLargeError  more states, transitions or text than the format can number
+"""
+
+
+class ChainError(Exception):
+    """Any error of the chain engine."""
+
+
+class MessageError(ChainError, ValueError):
+    """A message that cannot be learned; its text says which one and why."""
+
+
+class StateSizeError(ChainError, ValueError):
+    """A state size outside 1 to 5, or two chains of different state sizes."""
+
+
+class NotLearnedError(ChainError, LookupError):
+    """The message, or one of its transitions, is not in the chain; nothing was changed."""
+
+
+class ImageError(ChainError):
+    """A chain image that cannot be used."""
+
+
+class ForeignImageError(ImageError):
+    """The bytes are not a chain image."""
+
+
+class ImageVersionError(ImageError):
+    """The image is of a version that this program does not read."""
+
+
+class TruncatedImageError(ImageError):
+    """The image is shorter than its header says."""
+
+
+class DamagedImageError(ImageError):
+    """A checksum, a count or an index in the image is wrong."""
+
+
+class ImageTooLargeError(ImageError):
+    """The chain has more states, transitions or text than an image can number (2**32 - 1)."""

@@ -1,0 +1,280 @@
+"""An immutable chain image, used where it lies."""
+
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markov_shard.chain.errors import DamagedImageError, NotLearnedError
+from markov_shard.chain.hashing import fingerprint
+from markov_shard.chain.layout import assemble, parse, verify_sections
+from markov_shard.chain.tables import BIG, Tables
+from markov_shard.chain.text import MessageLike, shown, text_of, tokens_of
+
+Transition = tuple[tuple[str, ...], str | None, int]
+
+
+class Image:
+    """One guild's chain, compiled. `bytes(image)` is what to store; `open_image` reads it back.
+
+    Its memoryviews (`row`, `dest`, ...) are for reading one number at a time, its `tables` for whole arrays.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self.tables, self._tokens = parse(data)
+        tables = self.tables
+        self.state_size = tables.state_size
+        self.states = tables.states
+        self.transitions = tables.transitions
+        self.vocabulary = tables.vocabulary
+        self.messages = tables.messages
+        self.tokens = self._tokens
+        self.row = tables.state_row.data
+        self.alias = tables.state_alias.data
+        self.dest = tables.dest.data
+        self.keep = tables.keep.data
+        self.jump = tables.jump.data
+        self.token_of = tables.state_tokens[0].data
+        self.columns = [column.data for column in tables.state_tokens]
+        self.token_states = tables.token_states.data
+        self._count = tables.count.data
+        self._big_index = tables.big_index.data
+        self._big_count = tables.big_count.data
+        self._hashes = tables.word_hash.data
+        self._word_end = tables.word_end.data
+        self._words = tables.word_text.data
+        self._fold_hash = tables.fold_hash.data
+        self._fold_token = tables.fold_token.data
+        self._source = tables.source.data
+        self._source_ids = tables.source_ids.data
+        self._source_width = tables.source_width
+        self._fingerprints = tables.fingerprints.data
+
+    @classmethod
+    def of_tables(cls, tables: Tables, tokens: int) -> "Image":
+        """The image of these arrays, laid out in memory of its own."""
+        return cls(memoryview(assemble(tables, tokens)).toreadonly())
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._data)
+
+    @property
+    def data(self) -> memoryview:
+        """The image's bytes, not copied."""
+        return self._data
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return len(self._data)
+
+    def verify(self) -> None:
+        """Recompute all checksums; raises DamagedImageError naming the section that does not match."""
+        verify_sections(self._data)
+
+    # --- words
+
+    def word(self, token: int) -> str:
+        """The word of a token from 1 to `vocabulary`."""
+        return str(self._words[self._word_end[token - 1] : self._word_end[token]], "utf-8")
+
+    @cached_property
+    def _all_words(self) -> list[str]:
+        ends = self.tables.word_end.tolist()
+        text = bytes(self._words)
+        return ["", *(text[start:end].decode() for start, end in zip(ends, ends[1:], strict=False))]
+
+    def token(self, word: str) -> int:
+        """The word's token, or 0 where the image does not know it."""
+        encoded = word.encode()
+        wanted = crc32(encoded)
+        place = bisect_left(self._hashes, wanted)
+        while place < self.vocabulary and self._hashes[place] == wanted:
+            if self._words[self._word_end[place] : self._word_end[place + 1]] == encoded:
+                return place + 1
+            place += 1
+        return 0
+
+    def hash_of(self, token: int) -> int:
+        """The hash of a token's word."""
+        return self._hashes[token - 1]
+
+    def folded(self, word: str) -> list[int]:
+        """The tokens that equal the word but for case, in ascending order."""
+        fold = word.casefold()
+        wanted = crc32(fold.encode())
+        exact = self.token(fold)
+        found = [exact] if exact else []
+        place = bisect_left(self._fold_hash, wanted)
+        while place < len(self._fold_hash) and self._fold_hash[place] == wanted:
+            token = self._fold_token[place]
+            if self.word(token).casefold() == fold:
+                found.append(token)
+            place += 1
+        return sorted(found)
+
+    # --- states and transitions
+
+    def range_of(self, tokens: Sequence[int]) -> tuple[int, int]:
+        """The states whose last tokens are these (at least one): first and one past the last.
+
+        With fewer tokens than the state size, states that are longer are included.
+        """
+        last = tokens[-1]
+        low, high = self.token_states[last], self.token_states[last + 1]
+        for depth, token in enumerate(reversed(tokens[:-1]), 1):
+            column = self.columns[depth]
+            low, high = bisect_left(column, token, low, high), bisect_left(column, token + 1, low, high)
+        return low, high
+
+    def state(self, tokens: Sequence[int]) -> int:
+        """The state of exactly these tokens (up to the state size of them), or -1."""
+        if not tokens:
+            return 0
+        low, high = self.range_of(tokens)
+        if low == high or (len(tokens) < self.state_size and self.columns[len(tokens)][low]):
+            return -1
+        return low
+
+    def tokens_of_state(self, state: int) -> tuple[int, ...]:
+        """The tokens of a state, oldest first."""
+        tokens = []
+        for column in self.columns:
+            token = column[state]
+            if not token:
+                break
+            tokens.append(token)
+        return tuple(reversed(tokens))
+
+    def find(self, state: int, token: int) -> int:
+        """The transition from a state through a token (0: the message's end), or -1."""
+        low, high = self.row[state], self.row[state + 1]
+        if not token:
+            return low if low < high and not self.dest[low] else -1
+        place = bisect_left(self.dest, self.token_states[token], low, high)
+        if place < high and self.dest[place] < self.token_states[token + 1]:
+            return place
+        return -1
+
+    def count(self, transition: int) -> int:
+        """How often the transition was seen."""
+        count = self._count[transition]
+        if count < BIG:
+            return count
+        return self._big_count[bisect_left(self._big_index, transition)]
+
+    def source(self, transition: int) -> int | None:
+        """The ID of one message the transition was seen in, or None."""
+        start = transition * self._source_width
+        place = int.from_bytes(self._source[start : start + self._source_width], "little")
+        return self._source_ids[place - 1] if place else None
+
+    def origin(self, transition: int) -> int:
+        """The state a transition starts from."""
+        low, high = 0, self.states
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.row[middle] <= transition:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def row_weight(self, state: int) -> int:
+        """The sum of a state's counts."""
+        low, high = self.row[state], self.row[state + 1]
+        if high - low <= 4:
+            return sum(map(self.count, range(low, high)))
+        weight = int(self.tables.count[low:high].sum(dtype=np.int64))
+        first, last = bisect_left(self._big_index, low), bisect_left(self._big_index, high)
+        return weight + sum(self._big_count[place] - BIG for place in range(first, last))
+
+    def copies(self, print_: int) -> int:
+        """How many learned messages have this fingerprint."""
+        place = bisect_left(self._fingerprints, print_)
+        found = 0
+        while place < self.messages and self._fingerprints[place] == print_:
+            found, place = found + 1, place + 1
+        return found
+
+    # --- whole messages
+
+    def locate(self, message: MessageLike) -> NDArray[np.uint32]:
+        """The indices of one learned message's transitions, one more than it has tokens (none for no token).
+
+        Raises NotLearnedError naming the word, the transition or the message that is not in the image, and
+        MessageError for a text that cannot be learned.
+        """
+        words = tokens_of(message)
+        if not words:
+            return np.empty(0, np.uint32)
+        tokens = []
+        for word in words:
+            token = self.token(word)
+            if not token:
+                raise NotLearnedError(f"the word {shown(word)} is not in the image")
+            tokens.append(token)
+        if not self.copies(fingerprint([self.hash_of(token) for token in tokens])):
+            raise NotLearnedError(f"the message {shown(text_of(message))} is not in the image")
+        path, state = [], 0
+        for token in [*tokens, 0]:
+            transition = self.find(state, token)
+            if transition < 0:
+                word = shown(self.word(token)) if token else "the message's end"
+                raise NotLearnedError(
+                    f"no transition to {word} after {shown(self._spelled(state))} in the image"
+                )
+            path.append(transition)
+            state = self.dest[transition]
+        return np.array(path, np.uint32)
+
+    def trace(self, indices: Sequence[int]) -> list[int]:
+        """The tokens along a whole message's transitions, as `locate` gave them.
+
+        Raises NotLearnedError where the indices are not one message's path through this image.
+        """
+        state, tokens = 0, []
+        for index in indices:
+            if not 0 <= index < self.transitions or not self.row[state] <= index < self.row[state + 1]:
+                raise NotLearnedError(
+                    f"transition {index} is not one of state {state}'s: not this image's path"
+                )
+            state = self.dest[index]
+            tokens.append(self.token_of[state])
+        if not tokens or tokens.pop() != 0 or 0 in tokens:
+            raise NotLearnedError("the transitions do not make up one whole message")
+        return tokens
+
+    def iterate(self, skipped: Container[int] = ()) -> Iterator[Transition]:
+        """Each (state's words, successor or None for the end, count), in the image's order, of states not skipped."""
+        words = self._all_words
+        rows, counts = self.tables.state_row.tolist(), self.tables.counts()
+        token_of = self.tables.state_tokens[0]
+        for state in range(self.states):
+            if state in skipped:
+                continue
+            low, high = rows[state], rows[state + 1]
+            spelled = tuple(words[token] for token in self.tokens_of_state(state))
+            successors = token_of[self.tables.dest[low:high]].tolist()
+            for token, count in zip(successors, counts[low:high].tolist(), strict=True):
+                yield spelled, words[token] if token else None, count
+
+    def _spelled(self, state: int) -> str:
+        return " ".join(map(self.word, self.tokens_of_state(state)))
+
+
+def open_image(data: Any) -> Image:
+    """An image over anything with the buffer protocol (bytes, mmap, memoryview, ...), used where it lies.
+
+    Checks the header and all bounds but not the sections' checksums: call `verify` on what came over a network.
+    Raises the ImageError that names the fault; the buffer must stay unchanged while the image is in use.
+    """
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise DamagedImageError("not one contiguous run of bytes")
+    return Image(view.cast("B").toreadonly())

@@ -1,0 +1,72 @@
+"""Walks that go by fewer tokens of context than the chain's states have: for chains too small for their order."""
+
+import numpy as np
+
+from markov_shard.chain.overlay import Overlay
+from markov_shard.chain.row import SOURCE_BITS
+from markov_shard.chain.walk import Random, draw
+
+
+def lower_walk(
+    overlay: Overlay, prefix: tuple[int, ...], order: int, random: Random, limit: int
+) -> tuple[list[int], list[int], int] | None:
+    """Tokens (the prefix's included), transitions taken and score of one walk by the last `order` tokens.
+
+    Each step is drawn from all states that end in those tokens together, by weight: the chain of that order,
+    exactly. None beyond `limit` tokens or where nothing follows.
+    """
+    tokens = list(prefix)
+    taken: list[int] = []
+    score = 0
+    for _ in range(limit + 1):
+        states = _states(overlay, tuple(tokens), order)
+        weights = np.cumsum([_weight(overlay, state) for state in states])
+        if not len(weights) or not weights[-1]:
+            return None
+        state = states[int(np.searchsorted(weights, random() * weights[-1], side="right"))]
+        if tokens:
+            score += _successors(overlay, states) - 1
+        dest = _step(overlay, state, random, taken)
+        if not dest:
+            return tokens, taken, score
+        tokens.append(overlay.token_of(dest))
+    return None
+
+
+def _states(overlay: Overlay, tokens: tuple[int, ...], order: int) -> list[int]:
+    if len(tokens) < order:
+        state = overlay.state(tokens)
+        return [state] if state >= 0 else []
+    context = tokens[-order:]
+    states = overlay.ending(context)
+    image = overlay.image
+    if image is not None and max(context) <= image.vocabulary:
+        states = [*range(*image.range_of(context)), *states]
+    return states
+
+
+def _weight(overlay: Overlay, state: int) -> int:
+    row = overlay.rows.get(state)
+    if row is not None:
+        return row.weight()
+    return overlay.image.row_weight(state) if overlay.image else 0
+
+
+def _successors(overlay: Overlay, states: list[int]) -> int:
+    return len({token for state in states for token in overlay.successors(state)})
+
+
+def _step(overlay: Overlay, state: int, random: Random, taken: list[int]) -> int:
+    row = overlay.rows.get(state)
+    image = overlay.image
+    if row is not None:
+        transition, item = row.draw(image, state, random)
+        if item >= 0:
+            taken.append(-1 - item)
+            return item >> SOURCE_BITS
+    else:
+        assert image is not None
+        transition = draw(image, state, random)
+    assert image is not None
+    taken.append(transition)
+    return image.dest[transition]

@@ -1,0 +1,278 @@
+"""What was learned and unlearned since the image, as small structures over it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from zlib import crc32
+
+from markov_shard.chain.errors import NotLearnedError
+from markov_shard.chain.hashing import fingerprint
+from markov_shard.chain.image import Image, Transition
+from markov_shard.chain.row import SOURCE_BITS, Row
+from markov_shard.chain.text import shown
+
+Step = tuple[int, int, int]  # state, destination, transition of the image or -1
+
+
+class Overlay:
+    """Changes over an image, or over nothing (`image` None).
+
+    Tokens and states beyond the image's are numbered on from its last ones; a row that differs from the image's
+    is in `rows`.
+    """
+
+    def __init__(self, image: Image | None, state_size: int) -> None:
+        self.image = image
+        self.state_size = state_size
+        self.rows: dict[int, Row] = {}
+        self.messages = image.messages if image else 0
+        self.tokens = image.tokens if image else 0
+        self.size = 0  # transitions learned or removed since the image
+        self.sources: list[int | None] = [None]
+        self.forgotten: set[int] = set()
+        self._words: list[str] = []
+        self._hashes: list[int] = []
+        self._numbers: dict[str, int] = {}
+        self._first_token = image.vocabulary + 1 if image else 1
+        self._first_state = image.states if image else 1
+        self._states: dict[tuple[int, ...], int] = {(): 0} if image is None else {}
+        self._spelled: list[tuple[int, ...]] = []
+        self._ending: dict[int, list[int]] = {}  # last token -> states of the overlay
+        self._prints: dict[int, int] = {}  # fingerprint -> messages learned (or, below 0, removed)
+
+    # --- tokens
+
+    def token(self, word: str) -> int:
+        """The word's token, or 0."""
+        number = self._numbers.get(word, 0)
+        return number or (self.image.token(word) if self.image else 0)
+
+    def word(self, token: int) -> str:
+        """The token's word."""
+        if token < self._first_token:
+            assert self.image is not None
+            return self.image.word(token)
+        return self._words[token - self._first_token]
+
+    def hash_of(self, token: int) -> int:
+        """The hash of the token's word."""
+        if token < self._first_token:
+            assert self.image is not None
+            return self.image.hash_of(token)
+        return self._hashes[token - self._first_token]
+
+    def folded(self, word: str) -> list[int]:
+        """The tokens that equal the word but for case."""
+        fold = word.casefold()
+        new = [number for known, number in self._numbers.items() if known.casefold() == fold]
+        return (self.image.folded(word) if self.image else []) + new
+
+    def _numbered(self, word: str) -> int:
+        number = self.token(word)
+        if not number:
+            number = self._first_token + len(self._words)
+            self._numbers[word] = number
+            self._words.append(word)
+            self._hashes.append(crc32(word.encode()))
+        return number
+
+    # --- states
+
+    def state(self, tokens: tuple[int, ...]) -> int:
+        """The state of exactly these tokens, or -1."""
+        found = self._states.get(tokens, -1)
+        if found < 0 and self.image is not None and all(token < self._first_token for token in tokens):
+            found = self.image.state(tokens)
+        return found
+
+    def spelled(self, state: int) -> tuple[int, ...]:
+        """A state's tokens, oldest first."""
+        if state >= self._first_state:
+            return self._spelled[state - self._first_state]
+        return self.image.tokens_of_state(state) if self.image else ()
+
+    def token_of(self, state: int) -> int:
+        """A state's last token (0 for the empty state)."""
+        if state >= self._first_state:
+            return self._spelled[state - self._first_state][-1]
+        return self.image.token_of[state] if self.image else 0
+
+    def ending(self, tokens: Sequence[int]) -> list[int]:
+        """The overlay's own states that end in these tokens."""
+        wanted = tuple(tokens)
+        return [
+            state
+            for state in self._ending.get(wanted[-1], ())
+            if self.spelled(state)[-len(wanted) :] == wanted
+        ]
+
+    def _numbered_state(self, tokens: tuple[int, ...]) -> int:
+        state = self.state(tokens)
+        if state < 0:
+            state = self._first_state + len(self._spelled)
+            self._states[tokens] = state
+            self._spelled.append(tokens)
+            self._ending.setdefault(tokens[-1], []).append(state)
+        return state
+
+    # --- rows
+
+    def row(self, state: int) -> Row:
+        """The state's row, made if the overlay has not touched it yet."""
+        row = self.rows.get(state)
+        if row is None:
+            row = self.rows[state] = Row(self.image, state)
+        return row
+
+    def find(self, state: int, token: int) -> int:
+        """The image's transition from a state through a token, or -1."""
+        if self.image is None or state >= self._first_state or token >= self._first_token:
+            return -1
+        return self.image.find(state, token)
+
+    def left(self, transition: int, row: Row | None) -> int:
+        """Live occurrences of an image transition."""
+        if transition < 0:
+            return 0
+        assert self.image is not None
+        return self.image.count(transition) - (row.lost(transition) if row else 0)
+
+    def copies(self, print_: int) -> int:
+        """How many live messages have this fingerprint."""
+        return (self.image.copies(print_) if self.image else 0) + self._prints.get(print_, 0)
+
+    def successors(self, state: int) -> Iterator[int]:
+        """The distinct tokens that follow a state now (0 for the end)."""
+        row = self.rows.get(state)
+        image = self.image
+        additions = dict(row.additions()) if row else {}
+        if image is not None and state < self._first_state:
+            for transition in range(image.row[state], image.row[state + 1]):
+                dest = image.dest[transition]
+                if self.left(transition, row):
+                    additions.pop(dest, None)
+                    yield image.token_of[dest]
+        yield from map(self.token_of, additions)
+
+    @property
+    def nbytes(self) -> int:
+        """An estimate of its memory: measured averages of CPython's objects."""
+        additions = self.size * 44
+        return additions + len(self.rows) * 330 + len(self._spelled) * 300 + len(self._words) * 250
+
+    # --- changes
+
+    def learn(self, words: Sequence[str], identity: int | None) -> None:
+        """One more message of at least one word."""
+        tokens = [self._numbered(word) for word in words]
+        source = 0
+        if identity is not None:
+            source = len(self.sources)
+            self.sources.append(identity)
+            self.forgotten.discard(identity)
+        state, context = 0, tuple[int, ...]()
+        for token in [*tokens, 0]:
+            transition = self.find(state, token)
+            context = (*context, token)[-self.state_size :]
+            if transition >= 0:
+                assert self.image is not None
+                dest = self.image.dest[transition]
+            else:
+                dest = self._numbered_state(context) if token else 0
+            row = self.row(state)
+            if not row.added(dest) and not (transition >= 0 and self.left(transition, row)):
+                row.successors += 1
+            row.add(dest, source)
+            state = dest
+        self._changed(tokens, 1)
+
+    def steps(self, tokens: Sequence[int]) -> list[Step]:
+        """A message's path, from its tokens; raises NotLearnedError where the chain has no such path."""
+        path: list[Step] = []
+        state, context = 0, tuple[int, ...]()
+        for token in [*tokens, 0]:
+            transition = self.find(state, token)
+            context = (*context, token)[-self.state_size :]
+            if transition >= 0:
+                assert self.image is not None
+                dest = self.image.dest[transition]
+            else:
+                dest = self.state(context) if token else 0
+            if dest < 0:
+                words = " ".join(map(self.word, self.spelled(state)))
+                raise NotLearnedError(f"no transition to {shown(self.word(token))} after {shown(words)}")
+            path.append((state, dest, transition))
+            state = dest
+        return path
+
+    def unlearn(self, tokens: Sequence[int], identity: int | None, name: str) -> None:
+        """One message less; raises NotLearnedError, and changes nothing, where it is not all there."""
+        print_ = fingerprint([self.hash_of(token) for token in tokens])
+        if self.copies(print_) < 1:
+            raise NotLearnedError(f"{name} is not in the chain")
+        path = self.steps(tokens)
+        for (state, dest, transition), times in Counter(path).items():
+            row = self.rows.get(state)
+            if self.left(transition, row) + (row.added(dest) if row else 0) < times:
+                raise NotLearnedError(f"{name} is not in the chain: a transition of it is missing")
+        added_first = self._prints.get(print_, 0) > 0
+        source = self._place(identity) if added_first else 0
+        for state, dest, transition in path:
+            self._take(state, dest, transition, source, added_first)
+        if identity is not None:
+            self.forgotten.add(identity)
+        self._changed(tokens, -1)
+
+    def _take(self, state: int, dest: int, transition: int, source: int, added_first: bool) -> None:
+        row = self.row(state)
+        left = self.left(transition, row)
+        if row.added(dest) and (added_first or not left):
+            row.drop(dest, source)
+        else:
+            assert self.image is not None
+            row.lose(self.image, state, transition)
+            left -= 1
+        if not left and not row.added(dest):
+            row.successors -= 1
+
+    def _place(self, identity: int | None) -> int:
+        if identity is None:
+            return 0
+        for place in range(len(self.sources) - 1, 0, -1):
+            if self.sources[place] == identity:
+                return place
+        return 0
+
+    def _changed(self, tokens: Sequence[int], sign: int) -> None:
+        print_ = fingerprint([self.hash_of(token) for token in tokens])
+        self.messages += sign
+        self.tokens += sign * len(tokens)
+        self.size += len(tokens) + 1
+        balance = self._prints.get(print_, 0) + sign
+        if balance:
+            self._prints[print_] = balance
+        else:
+            self._prints.pop(print_, None)
+
+    # --- reading
+
+    def iterate(self) -> Iterator[Transition]:
+        """Each live (state's words, successor or None for the end, count), over image and overlay together."""
+        for state, dest, count in self._numbered_transitions():
+            token = self.token_of(dest) if dest else 0
+            yield tuple(map(self.word, self.spelled(state))), self.word(token) if token else None, count
+
+    def _numbered_transitions(self) -> Iterator[tuple[int, int, int]]:
+        for state, row in self.rows.items():
+            additions = dict(row.additions())
+            if self.image is not None and state < self._first_state:
+                for transition in range(self.image.row[state], self.image.row[state + 1]):
+                    dest = self.image.dest[transition]
+                    count = self.left(transition, row) + additions.pop(dest, 0)
+                    if count:
+                        yield state, dest, count
+            for dest, count in additions.items():
+                yield state, dest, count
+
+    def source_of(self, item: int) -> int | None:
+        """The message ID of a packed addition."""
+        return self.sources[item & ((1 << SOURCE_BITS) - 1)]

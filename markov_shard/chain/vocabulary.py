@@ -1,0 +1,61 @@
+"""Words in the image's order: by hash, then by bytes, so that a binary search finds one."""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markov_shard.chain.hashing import U32
+
+U8 = NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """V words; token i + 1 is the i-th."""
+
+    hashes: U32  # [V] ascending
+    ends: U32  # [V + 1] where each word's bytes start
+    text: U8
+    fold_hash: U32
+    fold_token: U32
+
+
+def ordered(words: list[str]) -> tuple[Vocabulary, U32]:
+    """The vocabulary of these distinct words, and for each the token it became."""
+    encoded = [word.encode() for word in words]
+    hashes = np.fromiter(map(crc32, encoded), np.uint32, len(words))
+    order = np.argsort(hashes, kind="stable")
+    _order_equal_hashes(order, hashes, encoded)
+    tokens = np.empty(len(words), np.uint32)
+    tokens[order] = np.arange(1, len(words) + 1, dtype=np.uint32)
+    places = order.tolist()
+    ends = np.zeros(len(words) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(words))[order], out=ends[1:])
+    text = np.frombuffer(b"".join([encoded[place] for place in places]), np.uint8)
+    fold_hash, fold_token = _folds([words[place] for place in places])
+    return Vocabulary(hashes[order], ends.astype(np.uint32), text, fold_hash, fold_token), tokens
+
+
+def _order_equal_hashes(order: NDArray[np.int64], hashes: U32, encoded: list[bytes]) -> None:
+    ranked = hashes[order]
+    same = np.flatnonzero(ranked[1:] == ranked[:-1])
+    start = -1
+    for place in same.tolist():
+        if place < start:
+            continue
+        stop = int(np.searchsorted(ranked, ranked[place], side="right"))
+        order[place:stop] = sorted(order[place:stop].tolist(), key=encoded.__getitem__)
+        start = stop
+
+
+def _folds(words: list[str]) -> tuple[U32, U32]:
+    """(hash of the folded form, token) of each word that its case-folding changes, in ascending order."""
+    pairs = [
+        (crc32(folded.encode()) << 32) | token
+        for token, (word, folded) in enumerate(zip(words, map(str.casefold, words), strict=True), 1)
+        if word != folded
+    ]
+    keys = np.sort(np.array(pairs, np.uint64))
+    return (keys >> np.uint64(32)).astype(np.uint32), keys.astype(np.uint32)
