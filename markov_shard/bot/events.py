@@ -58,7 +58,7 @@ class GuildEvents:
         return listened
 
     async def handle(self, name: str, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:
-        """Applies an event that `handles` is true for; done when its effect is stored, or for a message, waits to be."""
+        """Applies an event that `handles` is true for; done when its effect is stored or, for a message, buffered."""
         await self._handlers[name](guild_id, directory, seq, payload)
 
     async def _message(self, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:

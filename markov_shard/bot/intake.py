@@ -5,6 +5,7 @@ another, and carry no sequence number, without which no position to resume from 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,12 +20,20 @@ from markov_shard.store.pool import Database
 _log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    mark: int
+    seq: int
+    name: str
+    payload: Payload
+
+
 @dataclass(eq=False)
 class _GuildQueue:
     """Events of one guild that must wait for something slow; later ones queue behind them to keep the order."""
 
     directory: ChannelDirectory | None = None
-    waiting: list[tuple[int, str, Payload]] = field(default_factory=list)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
 
 
@@ -41,17 +50,18 @@ class Intake:
     def handle(self, seq: int, name: str, payload: Payload | None) -> None:
         """Takes one dispatch; never blocks and never raises for what is in the payload."""
         position = self._owner.position
+        if name == "READY":
+            position.new_session()
         guild_id = _guild_of(name, payload)
         if self._closed or payload is None or guild_id is None or not self._events.handles(name):
             position.seen(seq)
             return
         queue = self._queues.setdefault(guild_id, _GuildQueue())
-        if queue.task is None and queue.directory is not None and name == "MESSAGE_CREATE":
-            if self._events.learn(guild_id, queue.directory, seq, payload) is not None:
-                position.seen(seq)
-                return
-        position.open(seq)
-        queue.waiting.append((seq, name, payload))
+        at_once = queue.directory if queue.task is None and name == "MESSAGE_CREATE" else None
+        if at_once is not None and self._events.learn(guild_id, at_once, seq, payload) is not None:
+            position.seen(seq)
+            return
+        queue.waiting.append(_Waiting(position.open(seq), seq, name, payload))
         if queue.task is None:
             queue.task = asyncio.create_task(self._work(guild_id, queue), name=f"events of guild {guild_id}")
 
@@ -59,21 +69,23 @@ class Intake:
         """Works off a guild's waiting events one after the other, again and again while Postgres is away."""
         delay = 0.1
         while queue.waiting:
-            seq, name, payload = queue.waiting[0]
+            event = queue.waiting[0]
             try:
                 directory = await self._directory(guild_id, queue)
-                await self._events.handle(name, guild_id, directory, seq, payload)
+                await self._events.handle(event.name, guild_id, directory, event.seq, event.payload)
             except SupersededError:
                 return  # the flush notices too, and ends the shard; the next owner gets the events replayed
             except MarkovShardError as error:
-                _log.warning("an event waits for storage", event_name=name, guild=str(guild_id), reason=str(error))
+                _log.warning(
+                    "an event waits for storage", event_name=event.name, guild=str(guild_id), reason=str(error)
+                )
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5.0)
                 continue
             except Exception:  # noqa: BLE001 - one odd event must not stop a guild's learning
-                _log.exception("an event could not be handled", event_name=name, guild=str(guild_id))
-            queue.waiting.pop(0)
-            self._owner.position.close(seq)
+                _log.exception("an event could not be handled", event_name=event.name, guild=str(guild_id))
+            queue.waiting.popleft()
+            self._owner.position.close(event.mark)
             delay = 0.1
         queue.task = None
 

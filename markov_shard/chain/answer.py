@@ -21,9 +21,7 @@ class Answer:
     tries: int = 0  # candidates made
     order: int = 0  # tokens of context the walk went by; below the state size where that only gave copies
     seed_used: str | None = None  # the part of the seed that the chain knew and the answer is built on
-    sources: tuple[int, ...] = field(
-        default=()
-    )  # IDs of messages its transitions came from, in order, each once
+    sources: tuple[int, ...] = field(default=())  # IDs of messages its transitions came from, in order, each once
     reason: str | None = None
 
 

@@ -40,9 +40,7 @@ def count(tokens: U32, ids: I64, vocabulary: Vocabulary, state_size: int, seed: 
     message = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
     origin, dest, counts, source = _transitions(reached, message, seed)
     source, source_ids = _known_sources(source, ids)
-    return Counted(
-        vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, len(tokens) - len(ends)
-    )
+    return Counted(vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, len(tokens) - len(ends))
 
 
 def _states(tokens: U32, state_size: int) -> tuple[U32, U32]:

@@ -26,9 +26,7 @@ class Generator:
         found = self._walk(0, random, limit)
         return "" if found is None else self._text(map(self._overlay.token_of, found[0]))
 
-    def candidates(
-        self, random: Random, seed: str | None, max_tries: int, limit: int
-    ) -> Iterator[Candidate | None]:
+    def candidates(self, random: Random, seed: str | None, max_tries: int, limit: int) -> Iterator[Candidate | None]:
         """At most `max_tries` of them; None stands for one that is a copy, too long or a dead end."""
         start = starts(self._overlay, seed) if seed else Start.anywhere()
         order = self._overlay.state_size

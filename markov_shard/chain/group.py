@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
 
-PART = (
-    1 << 23
-)  # positions sorted at a time: bounds the temporary memory, and lets the sort key fit in 64 bits
+PART = 1 << 23  # positions sorted at a time: bounds the temporary memory, and lets the sort key fit in 64 bits
 
 
 def groups(primary: U32, secondary: U32) -> Iterator[tuple[U32 | I64, I64]]:

@@ -226,9 +226,7 @@ class Image:
             transition = self.find(state, token)
             if transition < 0:
                 word = shown(self.word(token)) if token else "the message's end"
-                raise NotLearnedError(
-                    f"no transition to {word} after {shown(self._spelled(state))} in the image"
-                )
+                raise NotLearnedError(f"no transition to {word} after {shown(self._spelled(state))} in the image")
             path.append(transition)
             state = self.dest[transition]
         return np.array(path, np.uint32)
@@ -241,9 +239,7 @@ class Image:
         state, tokens = 0, []
         for index in indices:
             if not 0 <= index < self.transitions or not self.row[state] <= index < self.row[state + 1]:
-                raise NotLearnedError(
-                    f"transition {index} is not one of state {state}'s: not this image's path"
-                )
+                raise NotLearnedError(f"transition {index} is not one of state {state}'s: not this image's path")
             state = self.dest[index]
             tokens.append(self.token_of[state])
         if not tokens or tokens.pop() != 0 or 0 in tokens:

@@ -20,9 +20,7 @@ class Losses:
         self._counts: dict[int, int] = {}
         self._weight = weight
         self._recorded = weight  # weight of the structure that picks are drawn from
-        self._kept: list[int] | None = (
-            None  # the rebuilt structure: transitions, and running sums of their counts
-        )
+        self._kept: list[int] | None = None  # the rebuilt structure: transitions, and running sums of their counts
         self._sums: list[int] = []
 
     @property

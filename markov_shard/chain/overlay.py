@@ -99,11 +99,7 @@ class Overlay:
     def ending(self, tokens: Sequence[int]) -> list[int]:
         """The overlay's own states that end in these tokens."""
         wanted = tuple(tokens)
-        return [
-            state
-            for state in self._ending.get(wanted[-1], ())
-            if self.spelled(state)[-len(wanted) :] == wanted
-        ]
+        return [state for state in self._ending.get(wanted[-1], ()) if self.spelled(state)[-len(wanted) :] == wanted]
 
     def _numbered_state(self, tokens: tuple[int, ...]) -> int:
         state = self.state(tokens)

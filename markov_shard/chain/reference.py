@@ -118,9 +118,7 @@ class ReferenceChain:
             return Answer("", tries=tries, reason=ONLY_COPIES if tries else OUT_OF_TIME)
         return Answer(best.text, best.score, tries, best.order, best.seed_used, best.sources)
 
-    def _candidate(
-        self, rng: randomness.Random, starts: list[State], used: State, max_words: int
-    ) -> Answer | None:
+    def _candidate(self, rng: randomness.Random, starts: list[State], used: State, max_words: int) -> Answer | None:
         state = rng.choice(starts)
         words = list(used)
         score, sources = 0, dict[int, None]()
@@ -147,9 +145,7 @@ class ReferenceChain:
         live = [state for state, successors in self._counts.items() if state and any(successors.values())]
         for length in range(min(len(words), self.state_size), 0, -1):
             runs = [tuple(words[place : place + length]) for place in range(len(words) - length + 1)]
-            known = [
-                (run, found) for run in runs if (found := [state for state in live if state[-length:] == run])
-            ]
+            known = [(run, found) for run in runs if (found := [state for state in live if state[-length:] == run])]
             if known:
                 run, found = min(known, key=lambda pair: len(pair[1]))
                 return found, run

@@ -87,9 +87,7 @@ SECTIONS = tuple(field.name for field in fields(Tables))
 def packed_sources(sources: U32, places: int) -> U8:
     """Sources (values 0 to `places`) in as few whole bytes each as hold them."""
     width = max(1, (int(places).bit_length() + 7) // 8)
-    return np.ascontiguousarray(
-        sources.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)[:, :width]
-    ).reshape(-1)
+    return np.ascontiguousarray(sources.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)[:, :width]).reshape(-1)
 
 
 def split_counts(counts: U32) -> dict[str, Any]:

@@ -56,11 +56,7 @@ def _check(texts: Sequence[str], ids: Sequence[int | None] | None) -> None:
         fault = fault_of(text)
         if fault:
             identity = ids[place] if ids is not None else None
-            name = (
-                f"message {identity}"
-                if identity is not None
-                else f"message {place} of the batch, {shown(text)}"
-            )
+            name = f"message {identity}" if identity is not None else f"message {place} of the batch, {shown(text)}"
             raise MessageError(f"{name}: {fault}")
 
 

@@ -1,6 +1,7 @@
 """Options and habits that sub-commands share."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from markov_shard.cli.supervisor import PARENT_FD
 from markov_shard.logs import set_up_logging
 from markov_shard.settings import Settings, load_settings
 
@@ -57,6 +59,14 @@ def stop_on_signals() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    if PARENT_FD in os.environ:  # started by `up`: leave when it is gone, however it went
+        descriptor = int(os.environ[PARENT_FD])
+
+        def on_orphaned() -> None:
+            loop.remove_reader(descriptor)
+            stop.set()
+
+        loop.add_reader(descriptor, on_orphaned)
     return stop
 
 

@@ -11,10 +11,10 @@ from markov_shard.store.messages import StoredMessage
 
 @dataclass(frozen=True, slots=True)
 class Unstored:
-    """A learned message that Postgres does not hold yet, and the event that brought it."""
+    """A learned message that Postgres does not hold yet, and its mark in the shard's position."""
 
     message: StoredMessage
-    seq: int
+    mark: int
 
 
 @dataclass(eq=False)

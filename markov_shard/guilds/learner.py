@@ -49,8 +49,7 @@ class Learner:
         """Learns a message that event `seq` brought; False when the same message waits already."""
         if message.message_id in guild.unstored:
             return False
-        guild.owner.position.open(seq)
-        guild.add(Unstored(message, seq))
+        guild.add(Unstored(message, guild.owner.position.open(seq)))
         self._dirty[guild.guild_id] = guild
         self._waiting += 1
         if self._oldest is None:
@@ -65,7 +64,7 @@ class Learner:
         if unstored is None:
             return False
         self._waiting -= 1
-        guild.owner.position.close(unstored.seq)
+        guild.owner.position.close(unstored.mark)
         return True
 
     @property
@@ -144,7 +143,7 @@ class Learner:
         for unstored in batch:
             message = unstored.message
             del guild.unstored[message.message_id]
-            guild.owner.position.close(unstored.seq)
+            guild.owner.position.close(unstored.mark)
             if message.message_id not in new and guild.opened and is_general(message):
                 guild.opened.chain.unlearn(as_learned(message))  # replayed: it was stored, and counted, before
         self._waiting -= len(batch)

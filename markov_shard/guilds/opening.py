@@ -59,27 +59,26 @@ class ChainOpener:
     async def open(self, guild_id: int, audience: Audience = "general") -> OpenedChain:
         """The chain that counts every stored message of the guild's answering generation, once."""
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as snapshot:
-            guild = await read_guild(snapshot, guild_id)
-            row = (await current_images(snapshot, guild_id)).get(audience)
-            image, damaged = None, False
-            if row is not None:
-                try:
-                    image = await self.image(snapshot, row)
-                except (DamagedImageError, ChainError) as error:
-                    _log.error("a chain image is damaged; counting the messages instead", reason=str(error))
-                    await self._discard(row)
-                    row, damaged = None, True
-            if image is None:
-                return await self._count(snapshot, guild, audience, damaged=damaged)
-            assert row is not None
-            chain = Chain(image)
-            for removal in await read_removals(snapshot, guild_id, audience):
-                if removal.version == row.version and removal.transitions:
-                    chain.remove_transitions(np.frombuffer(removal.transitions, dtype="<u4"))
-            after = row.covers_seq
-            async for batch in _stream(snapshot, guild, audience, after):
-                for message in batch:
-                    chain.learn(Learned(message.content, message.message_id))
+            return await self.open_in(snapshot, guild_id, audience)
+
+    async def open_in(self, snapshot: Connection, guild_id: int, audience: Audience = "general") -> OpenedChain:
+        """The chain as of the caller's repeatable-read transaction."""
+        guild = await read_guild(snapshot, guild_id)
+        row = (await current_images(snapshot, guild_id)).get(audience)
+        if row is None:
+            return await self._count(snapshot, guild, audience, damaged=False)
+        try:
+            chain = Chain(await self.image(snapshot, row))
+        except (DamagedImageError, ChainError) as error:
+            _log.error("a chain image is damaged; counting the messages instead", reason=str(error))
+            await self._discard(row)
+            return await self._count(snapshot, guild, audience, damaged=True)
+        for removal in await read_removals(snapshot, guild_id, audience):
+            if removal.version == row.version and removal.transitions:
+                chain.remove_transitions(np.frombuffer(removal.transitions, dtype="<u4"), removal.message_id)
+        async for batch in _stream(snapshot, guild, audience, row.covers_seq):
+            for message in batch:
+                chain.learn(Learned(message.content, message.message_id))
         return OpenedChain(chain, guild, row)
 
     async def _discard(self, row: ImageRow) -> None:

@@ -76,6 +76,11 @@ class Guilds:
         async with guild.lock:
             await self._open(guild)
 
+    async def refresh_all(self) -> None:
+        """Takes up whatever changed of any guild, after announcements may have been missed."""
+        for guild_id in list(self._guilds):
+            await self.refresh(guild_id)
+
     async def _open(self, guild: Guild) -> None:
         """Opens the chain as stored and adds what is not stored yet; the guild's lock is held."""
         opened = await self._opener.open(guild.guild_id)
@@ -180,4 +185,4 @@ class Guilds:
 
 
 def _size(opened: OpenedChain) -> int:
-    return (opened.image.bytes if opened.image else 0) + opened.chain.overlay_bytes
+    return (opened.image.bytes if opened.image else 0) + opened.chain.overlay_nbytes

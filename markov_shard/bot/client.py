@@ -1,0 +1,23 @@
+"""The lightbulb client with this bot's commands, for the shards that run them and the leader that registers them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightbulb
+
+from markov_shard.bot.commands.listen import listen
+from markov_shard.bot.commands.mark import mark_command
+from markov_shard.bot.commands.train import Train
+from markov_shard.settings import Settings
+
+
+def build_client(
+    app: lightbulb.client.GatewayClientAppT, settings: Settings, services: Mapping[type[Any], object]
+) -> lightbulb.GatewayEnabledClient:
+    """A client that never registers commands with Discord by itself; `services` are what commands ask for."""
+    client = lightbulb.client_from_app(app, sync_commands=False)
+    for kind, service in services.items():
+        client.di.registry_for(lightbulb.di.Contexts.DEFAULT).register_value(kind, service)
+    for command in (mark_command(settings.slash_command_name), listen, Train):
+        client.register(command)
+    return client

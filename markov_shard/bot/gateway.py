@@ -1,0 +1,186 @@
+"""Gateway shards that a fleet can own one by one: gated IDENTIFYs, resumable sessions, ordered raw events.
+
+hikari has no public way to resume a session in another process or to gate an IDENTIFY. The few private names
+used here are listed in `tests/contract/`, whose tests fail when a release changes one; hikari is pinned narrowly.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import hikari
+from hikari.impl import shard as hikari_shard
+
+from markov_shard.logs import get_logger
+
+_log = get_logger(__name__)
+
+KEEP_SESSION_CLOSE_CODE = 3000
+"""Any close code but 1000 and 1001 keeps the session resumable."""
+
+OnDispatch = Callable[[int, str, Any], None]
+"""Called for each dispatch with its sequence number, name and raw payload, in order, before hikari sees it."""
+
+
+class IdentifyGate(Protocol):
+    """The fleet's one gate for IDENTIFYs."""
+
+    def permit(self, shard_id: int) -> AbstractAsyncContextManager[None]:
+        """Waits for the shard's turn, and holds its bucket until the block ends: READY, or failure."""
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a session can be resumed."""
+
+    session_id: str
+    seq: int
+    resume_url: str
+    user_id: int
+
+
+class _RawTap:
+    """Stands between a shard and hikari's event manager: everything passes, dispatches are shown first."""
+
+    def __init__(self, event_manager: hikari.api.EventManager, on_dispatch: OnDispatch) -> None:
+        self._event_manager = event_manager
+        self._on_dispatch = on_dispatch
+
+    def consume_raw_event(self, name: str, shard: "FleetShard", payload: Any) -> None:
+        shard.last_event_at = time.monotonic()
+        self._on_dispatch(shard.last_seq, name, payload)
+        self._event_manager.consume_raw_event(name, shard, payload)
+
+    def dispatch(self, *args: Any, **named: Any) -> Any:
+        return self._event_manager.dispatch(*args, **named)
+
+
+class FleetShard(hikari_shard.GatewayShardImpl):
+    """A gateway connection that starts from a saved session and can leave without ending it."""
+
+    __slots__ = ("_gate", "_task", "identifies", "last_event_at", "resumes")
+
+    def __init__(
+        self, *, gate: IdentifyGate, on_dispatch: OnDispatch, resume: ResumePoint | None, **named: Any
+    ) -> None:
+        named["event_manager"] = _RawTap(named["event_manager"], on_dispatch)
+        super().__init__(**named)
+        self._gate = gate
+        self._task: asyncio.Task[None] | None = None
+        self.last_event_at = time.monotonic()
+        self.identifies = 0
+        self.resumes = 0
+        if resume is not None:
+            self._session_id = resume.session_id
+            self._seq = resume.seq
+            self._resume_gateway_url = resume.resume_url
+            self._user_id = hikari.Snowflake(resume.user_id)
+
+    async def _keep_alive(self) -> None:
+        self._task = asyncio.current_task()  # known before `start` returns, so that a start can be abandoned
+        await super()._keep_alive()
+
+    async def _connect(self) -> tuple[asyncio.Task[None], ...]:
+        if self._seq is None:
+            async with self._gate.permit(self._shard_id):
+                self.identifies += 1
+                return await super()._connect()
+        self.resumes += 1
+        try:
+            return await super()._connect()
+        except hikari.GatewayConnectionError:
+            self._resume_gateway_url = None  # a dead resume URL would be dialled for ever
+            raise
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence number of the last dispatch received; 0 before the first."""
+        return self._seq or 0
+
+    @property
+    def resume_point(self) -> ResumePoint | None:
+        """The present session, its `seq` being the last one received; None before the first READY."""
+        if self._session_id is None or self._seq is None or self._user_id is None:
+            return None
+        return ResumePoint(self._session_id, self._seq, self._resume_gateway_url or "", int(self._user_id))
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the connection for good: `is_alive` stays true after a fatal close."""
+        task = self._task
+        return task.exception() if task is not None and task.done() and not task.cancelled() else None
+
+    @property
+    def last_ack_age(self) -> float:
+        """Seconds since the last heartbeat acknowledgement; NaN before the first."""
+        return time.time() - self._last_heartbeat_ack_received
+
+    async def leave(self) -> None:
+        """Closes the connection but keeps the session, for the next owner to resume."""
+        if self._ws is not None:
+            await self._ws.send_close(code=KEEP_SESSION_CLOSE_CODE, message=b"handing over")
+        if self.is_alive:
+            await self.close()
+        elif self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
+class FleetBot(hikari.GatewayBot):
+    """A bot whose shards come and go with ownership instead of all starting at once."""
+
+    async def open(self, shard_count: int) -> None:
+        """Starts everything but shards. Raises hikari's errors when Discord refuses the token or is away."""
+        try:
+            await self.start(
+                shard_ids=(), shard_count=shard_count, ignore_session_start_limit=True, check_for_updates=False
+            )
+        except BaseException:
+            await self.close()
+            raise
+
+    async def add_shard(
+        self,
+        shard_id: int,
+        shard_count: int,
+        *,
+        gate: IdentifyGate,
+        on_dispatch: OnDispatch,
+        resume: ResumePoint | None,
+        activity: hikari.Activity | None = None,
+    ) -> FleetShard:
+        """Connects a shard; returns when it is READY or RESUMED. Raises hikari's error of a fatal close."""
+        info = await self.rest.fetch_gateway_bot_info()
+        shard = FleetShard(
+            gate=gate,
+            on_dispatch=on_dispatch,
+            resume=resume,
+            http_settings=self._http_settings,
+            proxy_settings=self._proxy_settings,
+            event_manager=self._event_manager,
+            event_factory=self._event_factory,
+            intents=self._intents,
+            dumps=self._dumps,
+            loads=self._loads,
+            initial_activity=activity,
+            shard_id=shard_id,
+            shard_count=shard_count,
+            token=self._token,
+            url=info.url,
+        )
+        self._shards[shard_id] = shard
+        try:
+            await shard.start()
+        except BaseException:
+            self._shards.pop(shard_id, None)
+            await shard.leave()
+            raise
+        return shard
+
+    async def drop_shard(self, shard: FleetShard) -> None:
+        """Closes a shard's connection, keeping its session."""
+        self._shards.pop(shard.id, None)
+        await shard.leave()

@@ -1,0 +1,155 @@
+"""A whole shard process: the bot, the shards it owns, what its guilds learn and answer."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import asdict
+
+import hikari
+import orjson
+
+from markov_shard.bot.answers import Answers
+from markov_shard.bot.client import build_client
+from markov_shard.bot.gateway import FleetBot, IdentifyGate
+from markov_shard.bot.hosting import Hosting
+from markov_shard.bot.permissions import Permissions
+from markov_shard.bot.trainer import Trainer
+from markov_shard.errors import SettingsError
+from markov_shard.guilds.image_files import ImageFiles
+from markov_shard.guilds.learner import Learner
+from markov_shard.guilds.opening import ChainOpener
+from markov_shard.guilds.owner import Owner
+from markov_shard.guilds.registry import Guilds
+from markov_shard.health import Finding, Verdict
+from markov_shard.ownership.runner import ShardHealth
+from markov_shard.runtime import Runtime
+from markov_shard.settings import Settings, reveal
+from markov_shard.shared.image_cache import ImageCache
+from markov_shard.shared.news import News, listen
+from markov_shard.shared.sessions import Sessions
+from markov_shard.store.pool import Database
+
+INTENTS = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
+
+
+def build_bot(settings: Settings) -> FleetBot:
+    """The hikari bot of the settings, without any shard. Raises SettingsError without a usable token."""
+    token = reveal(settings.token)
+    if not token:
+        raise SettingsError(
+            "setting TOKEN is not set: put the bot's token into .env, or use `markov-shard up` without one"
+        )
+    try:
+        return FleetBot(
+            token,
+            banner=None,
+            logs=None,
+            intents=INTENTS,
+            rest_url=settings.rest_url,
+            loads=orjson.loads,
+            dumps=orjson.dumps,
+            cache_settings=hikari.impl.CacheSettings(components=hikari.api.CacheComponents.NONE),
+        )
+    except ValueError:
+        raise SettingsError("setting TOKEN is not a Discord bot token (three parts with dots between)") from None
+
+
+class ShardService:
+    """What a shard process runs beside its ownership agent, which drives `hosting`."""
+
+    def __init__(
+        self, runtime: Runtime, gate: IdentifyGate, *, on_superseded: Callable[[Owner], None] = lambda owner: None
+    ) -> None:
+        settings = runtime.settings
+        self._runtime = runtime
+        self._tasks: set[asyncio.Future[object]] = set()
+        opener = ChainOpener(
+            runtime.database,
+            ImageCache(runtime.redis),
+            ImageFiles(settings.data_dir / "images"),
+            settings.state_size,
+        )
+        self.trainer = Trainer(runtime)
+        self.learner = Learner(
+            runtime.database,
+            debounce=settings.chain_save_debounce_ms / 1000,
+            batch_size=settings.batch_size,
+            on_stored=self.trainer.consider_compiling,
+            on_flushed=lambda: self._spawn(self.hosting.save_positions()),
+            on_superseded=on_superseded,
+        )
+        self.guilds = Guilds(
+            runtime.database,
+            opener,
+            self.learner,
+            memory_limit=settings.chain_cache_memory_limit << 20,
+            on_damaged=lambda guild_id: self._spawn(self.trainer.request_compile(guild_id)),
+        )
+        self.bot = build_bot(settings)
+        self.hosting = Hosting(
+            self.bot,
+            runtime.database,
+            Sessions(runtime.redis),
+            self.guilds,
+            self.learner,
+            gate,
+            hikari.Activity(name=settings.activity) if settings.activity else None,
+        )
+        self.answers = Answers(self.guilds, self.hosting, settings, random.Random())
+        self._client = build_client(
+            self.bot,
+            settings,
+            {
+                Answers: self.answers,
+                Hosting: self.hosting,
+                Database: runtime.database,
+                Permissions: Permissions(settings),
+                Trainer: self.trainer,
+            },
+        )
+
+    def _spawn(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Learns, answers and hears news while the block runs. Shards are drained before it ends, by the agent."""
+        await self._client.start()
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(self.learner.run(), name="learner"),
+                group.create_task(
+                    listen(self._runtime.redis, on_news=self._on_news, on_gap=self.guilds.refresh_all), name="news"
+                ),
+            ]
+            try:
+                yield
+            finally:
+                for task in background:
+                    task.cancel()
+                if self.bot.is_alive:
+                    await self.bot.close()
+
+    async def _on_news(self, news: News) -> None:
+        self._spawn(self.guilds.refresh(news.guild_id))
+
+    # --- health ---------------------------------------------------------------------------------------------
+
+    def storage_finding(self) -> Finding:
+        """Whether what is learned reaches Postgres."""
+        details = {"waiting": self.learner.waiting, "oldest_seconds": round(self.learner.oldest_age, 3)}
+        if self.learner.trouble:
+            return Finding(Verdict.DEGRADED, f"learned messages wait: {self.learner.trouble}", details)
+        return Finding(Verdict.OK, "learned messages are stored", details)
+
+    def shard_findings(self) -> Mapping[int, Finding]:
+        """The state of each shard this process owns."""
+        return {shard_id: _shard_finding(self.hosting.shard_health(shard_id)) for shard_id in self.hosting.shard_ids}
+
+
+def _shard_finding(health: ShardHealth) -> Finding:
+    verdict = Verdict.OK if health.state == "connected" else Verdict.DOWN
+    return Finding(verdict, health.error or health.state, asdict(health))

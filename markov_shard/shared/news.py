@@ -1,0 +1,68 @@
+"""Announcements between processes: what changed of a guild outside its owner's process.
+
+At most once: who was not listening finds the change in Postgres when it next opens the guild's chain.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgpack
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from markov_shard.logs import get_logger
+from markov_shard.shared import keys
+
+_log = get_logger(__name__)
+What = Literal["image", "removal", "channels"]
+
+
+@dataclass(frozen=True)
+class News:
+    """What changed: `image` (a new one is published), `removal` (messages went), `channels` (settings)."""
+
+    guild_id: int
+    what: What
+
+
+async def announce(redis: Redis, news: News) -> None:
+    """Tells whoever owns the guild. Losing an announcement loses nothing but time, so it never raises."""
+    try:
+        await redis.publish(keys.guild_news(), msgpack.packb({"v": 1, "guild": news.guild_id, "what": news.what}))
+    except (RedisError, OSError) as error:
+        _log.warning("an announcement was not sent", guild=str(news.guild_id), what=news.what, reason=str(error))
+
+
+async def listen(
+    redis: Redis, *, on_news: Callable[[News], Awaitable[None]], on_gap: Callable[[], Awaitable[None]]
+) -> None:
+    """Calls `on_news` for each announcement until cancelled.
+
+    Subscribes again when Redis comes back, and then calls `on_gap`: some may have been missed.
+    """
+    missed = False
+    while True:
+        try:
+            async with redis.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe(keys.guild_news())
+                if missed:
+                    await on_gap()
+                async for message in subscription.listen():
+                    news = _parse(message["data"])
+                    if news is not None:
+                        await on_news(news)
+        except (RedisError, OSError) as error:
+            _log.warning("announcements cannot be heard; trying again", reason=str(error))
+            missed = True
+            await asyncio.sleep(1)
+
+
+def _parse(data: bytes) -> News | None:
+    try:
+        content = msgpack.unpackb(data)
+        return News(int(content["guild"]), content["what"]) if content["v"] == 1 else None
+    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
+        _log.warning("an announcement cannot be read", bytes=len(data))
+        return None
