@@ -39,7 +39,7 @@ class RemovedMessage:
 
 # One statement a guild: takes sequence numbers under the guild's row lock and inserts into the generation that
 # answers and, during a clean retrain, into the one being filled. Duplicates and deleted messages leave gaps.
-_LEARN = """
+LEARN = """
 WITH guild AS (
     INSERT INTO guilds (guild_id, learned_seq) VALUES ($1, $2)
     ON CONFLICT (guild_id) DO UPDATE SET learned_seq = guilds.learned_seq + $2
@@ -74,7 +74,7 @@ def _columns(messages: Sequence[StoredMessage]) -> tuple[list[Any], ...]:
 
 async def learn_messages(connection: Connection, guild_id: int, messages: Sequence[StoredMessage]) -> set[int]:
     """Stores the messages that are neither stored nor deleted yet; returns the IDs that are new to the chain."""
-    rows = await connection.fetch(_LEARN, guild_id, len(messages), *_columns(messages))
+    rows = await connection.fetch(LEARN, guild_id, len(messages), *_columns(messages))
     return {row["message_id"] for row in rows if row["answers"]}
 
 

@@ -1,0 +1,76 @@
+"""The migration runner against a real server."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from markov_shard.errors import DatabaseUnavailableError, SchemaError
+from markov_shard.store.migrate import check_schema, migrate, read_migrations
+
+TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
+
+
+async def test_forward_then_back_leaves_nothing(database_url: str) -> None:
+    steps = [f"{m.version:04}_{m.name}" for m in read_migrations()]
+    assert await migrate(database_url) == steps
+    assert await migrate(database_url) == []
+    assert await migrate(database_url, to=0) == [f"-{step}" for step in reversed(steps)]
+    connection = await asyncpg.connect(database_url)
+    assert await connection.fetchval(TABLES) == 0
+    assert await connection.fetchval("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == 0
+    await connection.close()
+
+
+async def test_many_processes_at_once_apply_each_step_once(database_url: str) -> None:
+    results = await asyncio.gather(*(migrate(database_url) for _ in range(6)))
+    assert sorted(step for result in results for step in result) == [
+        f"{m.version:04}_{m.name}" for m in read_migrations()
+    ]
+
+
+async def test_a_step_that_fails_leaves_nothing_of_itself(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_good.up.sql").write_text("CREATE TABLE good (a int)")
+    (tmp_path / "0001_good.down.sql").write_text("DROP TABLE good")
+    (tmp_path / "0002_bad.up.sql").write_text("CREATE TABLE half (a int); SELECT 1 / 0")
+    (tmp_path / "0002_bad.down.sql").write_text("DROP TABLE half")
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(database_url, folder=tmp_path)
+    connection = await asyncpg.connect(database_url)
+    assert await connection.fetchval(TABLES) == 1
+    assert await connection.fetchval("SELECT max(version) FROM schema_migrations") == 1
+    await connection.close()
+
+
+async def test_a_newer_database_is_refused(database_url: str) -> None:
+    await migrate(database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("INSERT INTO schema_migrations (version, name) VALUES (9999, 'from_the_future')")
+    with pytest.raises(SchemaError, match="at migration 9999, newer than this program"):
+        await migrate(database_url)
+    with pytest.raises(SchemaError, match="newer"):
+        await check_schema(connection, "here")
+    await connection.close()
+
+
+async def test_an_unmigrated_database_says_what_to_run(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    with pytest.raises(SchemaError, match="run `markov-shard migrate`"):
+        await check_schema(connection, "here")
+    await connection.close()
+
+
+async def test_an_unreachable_server_is_one_clear_line() -> None:
+    with pytest.raises(DatabaseUnavailableError, match=r"Postgres at 127\.0\.0\.1:9/db cannot be used") as caught:
+        await migrate("postgresql://user:secret@127.0.0.1:9/db")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["0001_a.up.sql", "0003_a.up.sql", "1_a.up.sql"])
+def test_files_that_do_not_fit_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("SELECT 1")
+    if name.startswith("0003"):
+        (tmp_path / "0003_a.down.sql").write_text("SELECT 1")
+    with pytest.raises(SchemaError, match=r"a\.up\.sql|without a gap"):
+        read_migrations(tmp_path)
