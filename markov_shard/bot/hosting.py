@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import hikari
 
 from markov_shard.bot.events import GuildEvents
-from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint
+from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint, explained
 from markov_shard.bot.intake import Intake
-from markov_shard.errors import DiscordUnavailableError, RedisUnavailableError
+from markov_shard.errors import RedisUnavailableError
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.positions import Position
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
-from markov_shard.ownership.runner import OwnedShard, ShardHealth
+from markov_shard.ownership.runner import OwnedShard, ShardHealth, ShardState
 from markov_shard.ranges import shard_of
 from markov_shard.shared.sessions import Session, Sessions
 from markov_shard.store.channels import ChannelRow
@@ -81,7 +81,7 @@ class Hosting:
             )
         except hikari.HikariError as error:
             self._abandon(hosted)
-            raise _explained(error) from error
+            raise explained(error) from error
         except BaseException:
             self._abandon(hosted)
             raise
@@ -112,10 +112,9 @@ class Hosting:
         hosted = self._hosted.get(shard_id)
         shard = hosted.shard if hosted else None
         if shard is None:
-            state = "connecting" if hosted else "stopped"
-            return ShardHealth(state=state)
+            return ShardHealth(state="connecting" if hosted else "stopped")
         failure = shard.failure
-        state = "failed" if failure else "connected" if shard.is_connected else "connecting"
+        state: ShardState = "failed" if failure else "connected" if shard.is_connected else "connecting"
         return ShardHealth(
             state=state,
             latency=None if math.isnan(shard.heartbeat_latency) else shard.heartbeat_latency,
@@ -177,7 +176,7 @@ class Hosting:
             try:
                 await self._bot.open(shard_count)
             except (hikari.HikariError, OSError) as error:
-                raise _explained(error) from error
+                raise explained(error) from error
 
     async def _fetch_channel(self, channel_id: int) -> ChannelRow | None:
         try:
@@ -186,13 +185,3 @@ class Hosting:
             return None
         parent = int(channel.parent_id) if isinstance(channel, hikari.GuildThreadChannel) else None
         return ChannelRow(int(channel.id), parent, bool(getattr(channel, "is_nsfw", False)))
-
-
-def _explained(error: BaseException) -> DiscordUnavailableError:
-    if isinstance(error, hikari.UnauthorizedError):
-        return DiscordUnavailableError("Discord refuses the token: check TOKEN (Developer Portal, Bot, Reset Token)")
-    if isinstance(error, hikari.GatewayServerClosedConnectionError) and error.code == 4014:
-        return DiscordUnavailableError(
-            "Discord refuses the Message Content intent: switch it on in the Developer Portal, Bot, Privileged Intents"
-        )
-    return DiscordUnavailableError(f"Discord cannot be used: {str(error).splitlines()[0] or type(error).__name__}")

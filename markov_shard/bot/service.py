@@ -33,13 +33,19 @@ from markov_shard.store.pool import Database
 INTENTS = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
 
 
-def build_bot(settings: Settings) -> FleetBot:
-    """The hikari bot of the settings, without any shard. Raises SettingsError without a usable token."""
+def require_token(settings: Settings) -> str:
+    """The bot's token. Raises SettingsError without one."""
     token = reveal(settings.token)
     if not token:
         raise SettingsError(
             "setting TOKEN is not set: put the bot's token into .env, or use `markov-shard up` without one"
         )
+    return token
+
+
+def build_bot(settings: Settings) -> FleetBot:
+    """The hikari bot of the settings, without any shard. Raises SettingsError without a usable token."""
+    token = require_token(settings)
     try:
         return FleetBot(
             token,
@@ -135,6 +141,10 @@ class ShardService:
 
     async def _on_news(self, news: News) -> None:
         self._spawn(self.guilds.refresh(news.guild_id))
+
+    def chain_figures(self) -> Mapping[str, int]:
+        """How many chains are open, and their bytes."""
+        return {"open": self.guilds.open_chains, "bytes": self.guilds.memory}
 
     # --- health ---------------------------------------------------------------------------------------------
 

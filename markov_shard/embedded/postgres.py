@@ -72,14 +72,15 @@ class Postgres:
         made = self._folder.with_name("postgres.new")
         shutil.rmtree(made, ignore_errors=True)
         self._own(made)
-        done = self._run(
-            [
-                binaries / "initdb",
-                f"--pgdata={made}",
-                *("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"),
-                *("--no-sync", "--no-instructions"),
-            ]
-        )
+        options = [
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            "--no-instructions",
+        ]
+        done = self._run([binaries / "initdb", f"--pgdata={made}", *options])
         if done.returncode:
             raise DatabaseUnavailableError(f"the embedded PostgreSQL cannot be made: {_last_line(done)}")
         with (made / "postgresql.conf").open("a", encoding="utf-8") as file:
@@ -106,8 +107,8 @@ class Postgres:
         self._own(self._socket_folder)
         self._drop_stale_locks()
         (self._folder / "markov-shard.conf").write_text(self._settings(), encoding="utf-8")
-        command = [binaries / "pg_ctl", "start", "--pgdata", self._folder, "--log", self._log, "--wait", "--silent"]
-        done = self._run([*command, f"--timeout={_START_SECONDS:.0f}"], stdin=subprocess.DEVNULL)
+        options = [f"--pgdata={self._folder}", f"--log={self._log}", f"--timeout={_START_SECONDS:.0f}", "--silent"]
+        done = self._run([binaries / "pg_ctl", "start", "--wait", *options], stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + (_START_SECONDS if done.returncode else 0)
         while not self._is_ready(binaries):  # it may run already, and still be recovering
             if time.monotonic() > deadline or not (self._folder / "postmaster.pid").exists():

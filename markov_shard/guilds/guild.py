@@ -28,6 +28,8 @@ class Guild:
     opened: OpenedChain | None = None
     compile_asked_for: int = -1
     """The image version for which a compile was requested already."""
+    stored_unseen: int = 0
+    """Messages stored while the chain was not in memory: nobody else counts what lies over its image."""
 
     @property
     def chain(self) -> Chain | None:

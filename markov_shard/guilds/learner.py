@@ -148,6 +148,8 @@ class Learner:
                 guild.opened.chain.unlearn(as_learned(message))  # replayed: it was stored, and counted, before
         self._waiting -= len(batch)
         self.stored += len(new)
+        if guild.opened is None:
+            guild.stored_unseen += len(new)
         if not guild.unstored:
             self._dirty.pop(guild.guild_id, None)
         self._on_stored(guild)

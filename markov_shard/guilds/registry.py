@@ -106,6 +106,11 @@ class Guilds:
         """Bytes of open chains: mapped images and overlays."""
         return sum(_size(guild.opened) for guild in self._guilds.values() if guild.opened)
 
+    @property
+    def open_chains(self) -> int:
+        """How many chains are in memory."""
+        return sum(guild.opened is not None for guild in self._guilds.values())
+
     async def remove(self, guild_id: int, owner: Owner, message_ids: Sequence[int]) -> int:
         """Unlearns deleted messages, stored or not yet; returns how many the chain counted."""
         guild = self.guild(guild_id, owner)

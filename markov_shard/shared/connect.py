@@ -36,6 +36,12 @@ def redis_errors(place: str) -> Iterator[None]:
         ) from error
 
 
+def server_of(redis: Redis) -> str:
+    """Where a client connects to, without user and password."""
+    options = redis.connection_pool.connection_kwargs
+    return f"socket {options['path']}" if "path" in options else f"{options.get('host')}:{options.get('port')}"
+
+
 async def connect_redis(url: str, *, name: str = "markov-shard") -> Redis:
     """A client whose server has answered; values are bytes. Raises RedisUnavailableError.
 

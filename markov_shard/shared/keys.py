@@ -40,8 +40,13 @@ def identify_bucket(bucket: int) -> str:
     return f"{PREFIX}:{{fleet}}:identify:{bucket}"
 
 
+def identify_gate() -> str:
+    """Hash: when IDENTIFYs may begin (opens_at). Written once by the leader, and again after a loss of Redis."""
+    return f"{PREFIX}:{{fleet}}:identify"
+
+
 def session(shard_count: int, shard_id: int) -> str:
-    """Hash: where a shard's gateway session can be resumed: session_id, seq, resume_url, user_id.
+    """Hash: where a shard's gateway session can be resumed: epoch of the writer, msgpack of id, seq, URL and user.
 
     Written by the lease's holder; lives until replaced.
     """

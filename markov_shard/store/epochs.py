@@ -43,3 +43,9 @@ async def read_epoch(connection: Connection, shard_count: int, shard_id: int) ->
         "SELECT epoch FROM shard_epochs WHERE shard_count = $1 AND shard_id = $2", shard_count, shard_id
     )
     return epoch or 0
+
+
+async def any_epoch(connection: Connection) -> bool:
+    """Whether any shard was ever held: whether this fleet ran before."""
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM shard_epochs)")
+    return found

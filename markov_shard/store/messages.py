@@ -61,7 +61,8 @@ RETURNING message_id, generation, generation = (SELECT guild.generation FROM gui
 """
 
 
-def _columns(messages: Sequence[StoredMessage]) -> tuple[list[Any], ...]:
+def message_columns(messages: Sequence[StoredMessage]) -> tuple[list[Any], ...]:
+    """The messages as one array a column, for statements that `unnest` them."""
     return (
         [m.message_id for m in messages],
         [m.channel_id for m in messages],
@@ -74,7 +75,7 @@ def _columns(messages: Sequence[StoredMessage]) -> tuple[list[Any], ...]:
 
 async def learn_messages(connection: Connection, guild_id: int, messages: Sequence[StoredMessage]) -> set[int]:
     """Stores the messages that are neither stored nor deleted yet; returns the IDs that are new to the chain."""
-    rows = await connection.fetch(LEARN, guild_id, len(messages), *_columns(messages))
+    rows = await connection.fetch(LEARN, guild_id, len(messages), *message_columns(messages))
     return {row["message_id"] for row in rows if row["answers"]}
 
 
@@ -157,3 +158,11 @@ async def messages_of_channels(
         limit,
     )
     return [row["message_id"] for row in rows]
+
+
+async def has_nsfw(connection: Connection, guild_id: int, generation: int) -> bool:
+    """Whether the generation holds text from age-restricted channels."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM messages WHERE guild_id = $1 AND generation = $2 AND nsfw)", guild_id, generation
+    )
+    return found

@@ -1,0 +1,18 @@
+"""What Discord says about how the bot should connect."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GatewayPlan:
+    """The answer of `GET /gateway/bot`: recommended shards, IDENTIFY buckets and the day's session budget."""
+
+    shards: int
+    max_concurrency: int
+    identifies_left: int
+    identifies_total: int
+
+
+AskDiscord = Callable[[], Awaitable[GatewayPlan]]
+"""Raises DiscordUnavailableError."""

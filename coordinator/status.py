@@ -1,0 +1,80 @@
+"""The fleet at a glance: one document for the status page, `status.json` and `markov-shard status`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markov_shard.errors import DatabaseUnavailableError
+from markov_shard.runtime import Runtime
+from markov_shard.shared.assignment import Assignment, read_assignment
+from markov_shard.shared.figures import redis_figures
+from markov_shard.shared.leases import Lease, read_leases
+from markov_shard.shared.members import Member, read_members
+from markov_shard.shared.queue import JobQueue
+from markov_shard.store.jobs import count_jobs
+
+
+async def fleet_status(runtime: Runtime) -> dict[str, Any]:
+    """What every process says of itself, and who holds what. Raises RedisUnavailableError."""
+    redis = runtime.redis
+    members = await read_members(redis)
+    assignment = await read_assignment(redis)
+    leases = await read_leases(redis, assignment.shard_count) if assignment else []
+    queue = JobQueue(redis, runtime.name)
+    return {
+        "leader": next((member.name for member in members if member.details.get("leads")), None),
+        "why": assignment.why if assignment else "nothing is placed yet",
+        "shard_count": assignment.shard_count if assignment else 0,
+        "processes": [_process(member, assignment) for member in members],
+        "shards": [_shard(lease, members) for lease in leases],
+        "queue": {
+            "training": await queue.depth("training"),
+            "upkeep": await queue.depth("upkeep"),
+            "dead": await queue.dead(),
+            "jobs": await _jobs(runtime),
+        },
+        "caches": {"redis": await redis_figures(redis), "chains": _chains(members)},
+    }
+
+
+def _process(member: Member, assignment: Assignment | None) -> dict[str, Any]:
+    part = assignment.ranges.get(member.name) if assignment else None
+    return {
+        "name": member.name,
+        "role": member.role,
+        "url": member.url,
+        "range": str(part) if part else None,
+        "draining": member.draining,
+        "seconds": round(member.age, 1),
+    }
+
+
+def _shard(lease: Lease, members: Sequence[Member]) -> dict[str, Any]:
+    owner = next((member for member in members if member.name == lease.holder), None)
+    seen: Mapping[str, Any] = (owner.details.get("shards") or {}).get(lease.shard_id, {}) if owner else {}
+    latency = seen.get("latency")
+    return {
+        "shard_id": lease.shard_id,
+        "owner": lease.holder or None,
+        "epoch": lease.epoch,
+        "state": seen.get("state", "connecting") if lease.holder else "unowned",
+        "latency_ms": round(latency * 1000, 1) if latency is not None else None,
+        "last_event_age": seen.get("last_event_age"),
+        "resumes": seen.get("resumes", 0),
+        "identifies": seen.get("identifies", 0),
+        "error": seen.get("error"),
+    }
+
+
+async def _jobs(runtime: Runtime) -> dict[str, int] | None:
+    """Jobs by state; None while Postgres is away."""
+    try:
+        async with runtime.database.connection() as connection:
+            return await count_jobs(connection)
+    except DatabaseUnavailableError:
+        return None
+
+
+def _chains(members: Sequence[Member]) -> dict[str, int]:
+    """Open chains of all processes: how many, and their bytes."""
+    figures = [member.details.get("chains") or {} for member in members if member.role == "shard"]
+    return {key: sum(int(figure.get(key, 0)) for figure in figures) for key in ("open", "bytes")}

@@ -1,0 +1,43 @@
+"""`markov-shard coordinator`: placement, failover, command registration and the status page."""
+
+import click
+
+from coordinator.pages import status_routes
+from coordinator.plan import GatewayPlan
+from coordinator.service import Coordinator
+from markov_shard.bot.registration import gateway_info, register_commands
+from markov_shard.bot.service import build_bot, require_token
+from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
+from markov_shard.health import Health, serve_health
+from markov_shard.runtime import open_runtime
+from markov_shard.settings import Settings
+
+
+@click.command()
+@data_dir_option
+def command(data_dir: str | None) -> None:
+    """Runs a coordinator. Run two: one leads, the other takes over when it goes."""
+    run(_coordinator(prepare("coordinator", data_dir=data_dir)))
+
+
+async def _coordinator(settings: Settings) -> None:
+    require_token(settings)
+    stop = stop_on_signals()
+
+    async def ask_discord() -> GatewayPlan:
+        info = await gateway_info(settings)
+        limit = info.session_start_limit
+        return GatewayPlan(info.shard_count, limit.max_concurrency, limit.remaining, limit.total)
+
+    async with open_runtime(settings, "coordinator", pool_size=4) as runtime:
+        health = Health("coordinator", runtime.name)
+        routes = status_routes(runtime)
+        async with serve_health(health, settings.http_host, settings.http_port, routes=routes) as url:
+            coordinator = Coordinator(
+                runtime,
+                ask_discord=ask_discord,
+                register_commands=lambda: register_commands(build_bot(settings), settings),
+                url=url,
+            )
+            health.add("coordination", coordinator.finding)
+            await coordinator.run(stop)

@@ -1,0 +1,63 @@
+"""`markov-shard shard`: gateway connections for the guilds this process owns."""
+
+import asyncio
+
+import click
+
+from markov_shard.bot.registration import gateway_info
+from markov_shard.bot.service import ShardService, require_token
+from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
+from markov_shard.errors import DiscordUnavailableError
+from markov_shard.health import Finding, Health, Verdict, serve_health
+from markov_shard.logs import get_logger
+from markov_shard.ownership.agent import OwnershipAgent
+from markov_shard.runtime import open_runtime
+from markov_shard.settings import Settings
+from markov_shard.shared.identify import FleetIdentifyGate
+
+_log = get_logger(__name__)
+
+
+@click.command()
+@data_dir_option
+def command(data_dir: str | None) -> None:
+    """Runs a shard process; a coordinator tells it which guilds it owns."""
+    run(_shard(prepare("shard", data_dir=data_dir)))
+
+
+async def _shard(settings: Settings) -> None:
+    require_token(settings)
+    stop = stop_on_signals()
+    async with open_runtime(settings, "shard") as runtime:
+        health = Health("shard", runtime.name)
+        gate = FleetIdentifyGate(runtime.redis, runtime.name)
+        service = ShardService(runtime, gate, on_superseded=lambda owner: agent.superseded(owner.shard_id, owner.epoch))
+        async with serve_health(health, settings.http_host, settings.http_port) as url:
+            agent = OwnershipAgent(runtime, service.hosting, gate, url=url, chains=service.chain_figures)
+            health.add("storage", service.storage_finding)
+            health.add("ownership", lambda: _ownership(agent))
+            health.set_shards(service.shard_findings)
+            if await _discord_answers(settings, stop):
+                async with service.running():
+                    await agent.run(stop)
+
+
+def _ownership(agent: OwnershipAgent) -> Finding:
+    if agent.trouble:
+        return Finding(Verdict.DEGRADED, f"shards are kept without Redis: {agent.trouble}")
+    return Finding(Verdict.OK, f"holds {len(agent.held)} shard(s)")
+
+
+async def _discord_answers(settings: Settings, stop: asyncio.Event) -> bool:
+    """Waits until Discord answers; False when asked to stop first. Raises when it refuses the token."""
+    while not stop.is_set():
+        try:
+            await gateway_info(settings)
+        except DiscordUnavailableError as error:
+            if "token" in str(error):
+                raise
+            _log.warning("Discord does not answer; trying again", reason=str(error))
+            await asyncio.sleep(1)
+        else:
+            return True
+    return False

@@ -1,0 +1,51 @@
+"""`markov-shard worker`: does training jobs."""
+
+import asyncio
+
+import click
+
+from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
+from markov_shard.health import Finding, Health, Verdict, serve_health
+from markov_shard.runtime import Runtime, open_runtime
+from markov_shard.settings import Settings
+from markov_shard.shared.members import keep_beating
+from markov_shard.training.handlers import Handlers
+from markov_shard.training.pool import make_pool
+from markov_shard.training.worker import Worker
+
+
+@click.command()
+@data_dir_option
+def command(data_dir: str | None) -> None:
+    """Runs a training worker: imports, history backfills, compiles."""
+    run(_worker(prepare("worker", data_dir=data_dir)))
+
+
+async def _worker(settings: Settings) -> None:
+    stop = stop_on_signals()
+    pool = make_pool(settings.worker_pool_size)
+    try:
+        async with open_runtime(settings, "worker", pool_size=6) as runtime:
+            health = Health("worker", runtime.name)
+            worker = Worker(runtime, Handlers(runtime, pool).by_kind(), loops_a_lane=settings.worker_pool_size)
+            health.add("jobs", lambda: _jobs(worker))
+            async with serve_health(health, settings.http_host, settings.http_port) as url:
+                beating = asyncio.create_task(_beat(runtime, worker, url), name="heartbeat")
+                try:
+                    await worker.run(stop)
+                finally:
+                    beating.cancel()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _beat(runtime: Runtime, worker: Worker, url: str) -> None:
+    await keep_beating(
+        runtime.redis, runtime.name, "worker", url, lambda: {"jobs": [str(job) for job in sorted(worker.working_on)]}
+    )
+
+
+def _jobs(worker: Worker) -> Finding:
+    if worker.trouble:
+        return Finding(Verdict.DEGRADED, f"no job can be taken: {worker.trouble}")
+    return Finding(Verdict.OK, f"{len(worker.working_on)} job(s) in work, {worker.done} done")

@@ -1,0 +1,8 @@
+-- Ends the hold on a bucket; its window counts from now, since the IDENTIFY went out some time after the ticket.
+-- KEYS: bucket. ARGV: holder, window in ms.
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then
+    redis.call('HSET', KEYS[1], 'holder', '', 'next_at', now + ARGV[2])
+end
+return 1

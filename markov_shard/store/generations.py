@@ -1,0 +1,82 @@
+"""Generations: a clean retrain fills a new one while the old one answers; publishing switches, the old one goes."""
+
+from collections.abc import Sequence
+
+from markov_shard.errors import JobError
+from markov_shard.store.guilds import lock_guild
+from markov_shard.store.messages import StoredMessage, message_columns
+from markov_shard.store.pool import Connection
+
+_DELETED_AT_ONCE = 5000
+
+FILL = """
+WITH guild AS (
+    UPDATE guilds SET learned_seq = learned_seq + $3 WHERE guild_id = $1 RETURNING learned_seq - $3 AS last
+)
+INSERT INTO messages (guild_id, generation, message_id, channel_id, author_id, content, attachments, nsfw, learned_seq)
+SELECT $1, $2, new.message_id, new.channel_id, new.author_id, new.content, new.attachments, new.nsfw,
+       guild.last + new.ordinal
+FROM guild
+CROSS JOIN unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::jsonb[], $9::boolean[])
+    WITH ORDINALITY AS new (message_id, channel_id, author_id, content, attachments, nsfw, ordinal)
+WHERE NOT EXISTS (
+    SELECT FROM tombstones WHERE tombstones.guild_id = $1 AND tombstones.message_id = new.message_id
+)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def start_generation(connection: Connection, guild_id: int) -> int:
+    """Opens a new generation for filling; live learning writes both from now on.
+
+    Raises JobError when one is being filled already.
+    """
+    guild = await lock_guild(connection, guild_id)
+    if guild.training_generation is not None:
+        raise JobError(f"guild {guild_id} is being trained already")
+    newest: int | None = await connection.fetchval("SELECT max(generation) FROM messages WHERE guild_id = $1", guild_id)
+    generation = max(guild.generation, newest or 0) + 1  # a failed one's rows may still be there
+    await _set_training(connection, guild_id, generation)
+    return generation
+
+
+async def abort_generation(connection: Connection, guild_id: int, generation: int) -> None:
+    """Gives a generation up; the answering one stays as it is."""
+    guild = await lock_guild(connection, guild_id)
+    if guild.training_generation == generation:
+        await _set_training(connection, guild_id, None)
+
+
+async def end_training(connection: Connection, guild_id: int) -> None:
+    """After a switch nothing is being filled any more; the guild's row must be locked."""
+    await _set_training(connection, guild_id, None)
+
+
+async def _set_training(connection: Connection, guild_id: int, generation: int | None) -> None:
+    await connection.execute("UPDATE guilds SET training_generation = $2 WHERE guild_id = $1", guild_id, generation)
+
+
+async def fill_generation(
+    connection: Connection, guild_id: int, generation: int, messages: Sequence[StoredMessage]
+) -> int:
+    """Stores messages in a generation that does not answer yet; returns how many were new and not deleted."""
+    status: str = await connection.execute(FILL, guild_id, generation, len(messages), *message_columns(messages))
+    return int(status.rsplit(" ", 1)[1])
+
+
+async def drop_generations(connection: Connection, guild_id: int) -> int:
+    """Deletes some rows of generations that are neither answering nor being filled; 0 when none are left.
+
+    To be called again, each time in a transaction of its own, so that a big guild blocks nobody for long.
+    """
+    guild = await lock_guild(connection, guild_id)
+    status: str = await connection.execute(
+        "DELETE FROM messages WHERE guild_id = $1 AND (generation, message_id) IN ("
+        " SELECT generation, message_id FROM messages WHERE guild_id = $1 AND generation <> $2"
+        " AND generation IS DISTINCT FROM $3 LIMIT $4)",
+        guild_id,
+        guild.generation,
+        guild.training_generation,
+        _DELETED_AT_ONCE,
+    )
+    return int(status.rsplit(" ", 1)[1])
