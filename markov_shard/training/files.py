@@ -4,6 +4,7 @@ DiscordChatExporter's format: https://github.com/Tyrrrz/DiscordChatExporter (one
 `guild`, `channel` and `messages`).
 """
 
+import codecs
 import gzip
 import hashlib
 import zlib
@@ -80,7 +81,9 @@ def read_entries(path: Path) -> Iterator[Parsed]:
     """The file's entries in order. Raises TrainingInputError when it is not what its beginning claims."""
     try:
         with _opened(path) as file:
-            start = file.peek(_PEEK).lstrip(b"\xef\xbb\xbf \t\r\n")[:_PEEK]
+            if file.peek(3).startswith(codecs.BOM_UTF8):
+                file.read(3)
+            start = file.peek(_PEEK).lstrip(b" \t\r\n")[:_PEEK]
             if start.startswith(b"["):
                 yield from _array(file)
             elif start.startswith(b'"') or (start.startswith(b"{") and _is_line(start)):
@@ -127,8 +130,6 @@ def _array(file: IO[bytes]) -> Iterator[Parsed]:
 
 def _lines(file: IO[bytes]) -> Iterator[Parsed]:
     for position, line in enumerate(file, start=1):
-        if position == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.strip():
             continue
         try:
