@@ -7,8 +7,6 @@ chain.learn("hello there"); chain.unlearn("hello there")
 chain.answer(rng=random.Random(1), seed="hello").text
 """
 
-from typing import TYPE_CHECKING, Any
-
 from markov_shard.chain.answer import Answer
 from markov_shard.chain.chain import Chain
 from markov_shard.chain.compiler import Compiler, compile_chain

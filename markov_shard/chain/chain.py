@@ -25,22 +25,17 @@ from markov_shard.chain.text import MessageLike, checked_state_size, id_of, show
 class Chain:
     """What a guild's answers are made from. Not safe for use from several threads at once."""
 
-    def __init__(self, image: Image) -> None:
-        """A chain over an image (which is shared, never changed)."""
-        self._start(image, image.state_size)
+    def __init__(self, image: Image | None, *, state_size: int = 0) -> None:
+        """A chain over an image (which is shared, never changed), or over none with its own `state_size`."""
+        self._image = image
+        self._state_size = image.state_size if image is not None else checked_state_size(state_size)
+        self._overlay = Overlay(image, self._state_size)
+        self._generator = Generator(self._overlay)
 
     @classmethod
     def empty(cls, state_size: int) -> "Chain":
         """A chain without an image, for a guild that has learned nothing yet."""
-        chain = cls.__new__(cls)
-        chain._start(None, checked_state_size(state_size))
-        return chain
-
-    def _start(self, image: Image | None, state_size: int) -> None:
-        self._image = image
-        self._state_size = state_size
-        self._overlay = Overlay(image, state_size)
-        self._generator = Generator(self._overlay)
+        return cls(None, state_size=state_size)
 
     # --- figures
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -87,7 +88,7 @@ class Image:
     def _all_words(self) -> list[str]:
         ends = self.tables.word_end.tolist()
         text = bytes(self._words)
-        return ["", *(text[start:end].decode() for start, end in zip(ends, ends[1:], strict=False))]
+        return ["", *(text[start:end].decode() for start, end in pairwise(ends))]
 
     def token(self, word: str) -> int:
         """The word's token, or 0 where the image does not know it."""

@@ -57,7 +57,7 @@ def assemble(tables: Tables, tokens: int) -> bytearray:
     entries = []
     for array, offset in placed:
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        view = memoryview(np.ascontiguousarray(little).reshape(-1).view(np.uint8))
+        view = np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
         image[offset : offset + len(view)] = view
         entries.append(ENTRY.pack(offset, len(view), crc32(view), array.itemsize))
     header = PREFIX.pack(MAGIC, VERSION, HEADER_SIZE, end, tables.state_size, len(SECTIONS), tokens)

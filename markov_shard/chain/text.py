@@ -63,7 +63,7 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= 60 else text[:60] + "...")
 
 
-def checked_state_size(state_size: int) -> int:
+def checked_state_size(state_size: object) -> int:
     """The state size, or StateSizeError outside 1 to 5."""
     if not isinstance(state_size, int) or not 1 <= state_size <= MAX_STATE_SIZE:
         raise StateSizeError(f"state size {state_size!r}: allowed are 1 to {MAX_STATE_SIZE}")
