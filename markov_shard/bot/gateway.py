@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import hikari
 from hikari.impl import shard as hikari_shard
 
-from markov_shard.errors import DiscordUnavailableError
 from markov_shard.logs import get_logger
 
 _log = get_logger(__name__)
@@ -185,14 +184,3 @@ class FleetBot(hikari.GatewayBot):
         """Closes a shard's connection, keeping its session."""
         self._shards.pop(shard.id, None)
         await shard.leave()
-
-
-def explained(error: BaseException) -> DiscordUnavailableError:
-    """A library's error as one line for an operator."""
-    if isinstance(error, hikari.UnauthorizedError):
-        return DiscordUnavailableError("Discord refuses the token: check TOKEN (Developer Portal, Bot, Reset Token)")
-    if isinstance(error, hikari.GatewayServerClosedConnectionError) and error.code == 4014:
-        return DiscordUnavailableError(
-            "Discord refuses the Message Content intent: switch it on in the Developer Portal, Bot, Privileged Intents"
-        )
-    return DiscordUnavailableError(f"Discord cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import hikari
 
 from markov_shard.bot.events import GuildEvents
-from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint, explained
+from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint
 from markov_shard.bot.intake import Intake
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.guilds.learner import Learner
@@ -18,6 +18,7 @@ from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.ownership.runner import OwnedShard, ShardHealth, ShardState
 from markov_shard.ranges import shard_of
+from markov_shard.rest import explained
 from markov_shard.shared.sessions import Session, Sessions
 from markov_shard.store.channels import ChannelRow
 from markov_shard.store.pool import Database

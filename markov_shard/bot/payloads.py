@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from markov_shard.store.messages import StoredMessage
+from markov_shard.store.messages import StoredMessage, clean_text
 
 _LEARNED_TYPES = frozenset({0, 19})  # DEFAULT and REPLY: what a person wrote; the rest are system messages
 MAX_CONTENT = 4000
@@ -26,10 +26,3 @@ def stored_message(payload: Mapping[str, Any], *, nsfw: bool) -> StoredMessage:
         attachments=tuple(attachment["url"] for attachment in payload.get("attachments", ())),
         nsfw=nsfw,
     )
-
-
-def clean_text(text: str) -> str:
-    """The text without NUL and lone surrogates, which Discord never means and the chain refuses."""
-    if "\0" in text:
-        text = text.replace("\0", "")
-    return text if text.isascii() else text.encode("utf-8", "ignore").decode("utf-8")

@@ -5,10 +5,11 @@ import click
 from coordinator.pages import status_routes
 from coordinator.plan import GatewayPlan
 from coordinator.service import Coordinator
-from markov_shard.bot.registration import gateway_info, register_commands
+from markov_shard.bot.registration import register_commands
 from markov_shard.bot.service import build_bot, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.health import Health, serve_health
+from markov_shard.rest import gateway_info
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings
 

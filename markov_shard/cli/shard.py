@@ -4,13 +4,13 @@ import asyncio
 
 import click
 
-from markov_shard.bot.registration import gateway_info
 from markov_shard.bot.service import ShardService, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.errors import DiscordUnavailableError
 from markov_shard.health import Finding, Health, Verdict, serve_health
 from markov_shard.logs import get_logger
 from markov_shard.ownership.agent import OwnershipAgent
+from markov_shard.rest import gateway_info
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.identify import FleetIdentifyGate

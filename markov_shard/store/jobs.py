@@ -213,14 +213,15 @@ async def requeue_job(connection: Connection, job: Job) -> None:
     )
 
 
-async def note_files(connection: Connection, job: Job, files: Sequence[Mapping[str, str]]) -> None:
-    """Writes down which files a job learns (`name`, `sha256`), so that they are recognised another time."""
+async def note(connection: Connection, job: Job, key: str, value: object) -> None:
+    """Adds to what is written down of a job: `files` it learns (name, sha256), channels it may not read."""
     await connection.execute(
-        "UPDATE jobs SET payload = payload || jsonb_build_object('files', $3::jsonb)"
+        "UPDATE jobs SET payload = payload || jsonb_build_object($3::text, $4::jsonb)"
         " WHERE guild_id = $1 AND job_id = $2",
         job.guild_id,
         job.job_id,
-        orjson.dumps(files).decode(),
+        key,
+        orjson.dumps(value).decode(),
     )
 
 

@@ -37,6 +37,13 @@ class RemovedMessage:
         return StoredMessage(self.message_id, None, None, self.content, (), self.nsfw)
 
 
+def clean_text(text: str) -> str:
+    """The text without NUL and lone surrogates, which Discord never means and the chain refuses."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else text.encode("utf-8", "ignore").decode("utf-8")
+
+
 # One statement a guild: takes sequence numbers under the guild's row lock and inserts into the generation that
 # answers and, during a clean retrain, into the one being filled. Duplicates and deleted messages leave gaps.
 LEARN = """

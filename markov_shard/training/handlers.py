@@ -7,12 +7,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from markov_shard.errors import JobError
+from markov_shard.rest import rest_client
 from markov_shard.runtime import Runtime
 from markov_shard.shared.news import News, announce
 from markov_shard.store.guilds import read_guild
-from markov_shard.store.jobs import Job, JobKind, finish_job, note_files, require_claim
+from markov_shard.store.jobs import Job, JobKind, finish_job, note, require_claim
 from markov_shard.training.downloads import allowed_hosts, download
 from markov_shard.training.files import survey
+from markov_shard.training.history import History
 from markov_shard.training.importing import apply_files, begin, finish, names
 from markov_shard.training.pool import compile_in_pool
 from markov_shard.training.worker import Handler
@@ -27,7 +29,7 @@ class Handlers:
 
     def by_kind(self) -> Mapping[JobKind, Handler]:
         """For `Worker`."""
-        return {"import": self.import_file, "compile": self.compile}
+        return {"import": self.import_file, "backfill": self.backfill, "compile": self.compile}
 
     async def import_file(self, job: Job) -> None:
         """Learns an attached file; read through once before anything of it is stored."""
@@ -41,8 +43,17 @@ class Handlers:
             file = await asyncio.to_thread(survey, path)
             begun = await begin(self._runtime.database, job, clean=bool(job.payload.get("clean")))
             async with self._runtime.database.connection() as connection:
-                await note_files(connection, job, names([file]))
+                await note(connection, job, "files", names([file]))
             await apply_files(self._runtime.database, begun, [file], batch_size=settings.batch_size)
+        await self._publish(begun)
+        await finish(self._runtime.database, begun)
+
+    async def backfill(self, job: Job) -> None:
+        """Learns the history of the listened channels."""
+        begun = await begin(self._runtime.database, job, clean=bool(job.payload.get("clean")))
+        async with rest_client(self._runtime.settings) as rest:
+            batch_size = self._runtime.settings.batch_size
+            await History(rest, self._runtime.database, begun, batch_size=batch_size).apply()
         await self._publish(begun)
         await finish(self._runtime.database, begun)
 

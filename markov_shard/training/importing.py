@@ -5,10 +5,11 @@ be stopped anywhere, by anything, and goes on after its last committed chunk.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from markov_shard.errors import SupersededError
 from markov_shard.store.channels import read_channels
@@ -32,12 +33,11 @@ from markov_shard.training.files import Survey, read_entries
 
 @dataclass(frozen=True)
 class Batch:
-    """A chunk's worth of a file: `position` is the number of entries read of file number `file` after it."""
+    """A chunk's worth of messages, and where their source stands after them."""
 
-    file: int
-    position: int
     messages: Sequence[StoredMessage]
     skipped: int
+    position: Mapping[str, Any]
 
 
 OnChunk = Callable[[Batch], None]
@@ -82,8 +82,8 @@ def _batches(file: Survey, index: int, skip: int, batch_size: int, nsfw_channels
                 messages.append(entry.stored(file.sha256, position, nsfw=entry.channel_id in nsfw_channels))
             elif entry is not None:
                 skipped += 1
-        yield Batch(index, skip + len(taken), messages, skipped)
         skip += len(taken)
+        yield Batch(messages, skipped, {"file": index, "entries": skip})
 
 
 async def apply_batch(database: Database, job: Job, number: int, batch: Batch) -> int:
@@ -91,9 +91,8 @@ async def apply_batch(database: Database, job: Job, number: int, batch: Batch) -
     async with database.transaction() as connection:
         await require_claim(connection, job)
         new = await _store(connection, job, batch.messages)
-        position = {"file": batch.file, "entries": batch.position}
         skipped = batch.skipped + len(batch.messages) - new
-        await record_chunk(connection, job, Chunk(number, new, skipped, position))
+        await record_chunk(connection, job, Chunk(number, new, skipped, batch.position))
     return new
 
 

@@ -65,7 +65,9 @@ async def test_a_killed_import_goes_on_where_it_was(database: Database, file: Su
     again = await begin(database, await claim(database, job.job_id), clean=True)
     assert again.generation == job.generation
     positions: list[int] = []
-    await apply_files(database, again, [file], batch_size=100, on_chunk=lambda batch: positions.append(batch.position))
+    await apply_files(
+        database, again, [file], batch_size=100, on_chunk=lambda batch: positions.append(batch.position["entries"])
+    )
     assert positions == [400, 500, 600, 700, 800, 900, 1000]
     assert await counts(database) == {2: 1000}
     async with database.connection() as connection:

@@ -1,0 +1,41 @@
+"""Discord's REST API outside the gateway bot: for the coordinator and the workers."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import hikari
+
+from markov_shard.errors import DiscordUnavailableError
+from markov_shard.settings import Settings, reveal
+
+
+@contextlib.asynccontextmanager
+async def rest_client(settings: Settings) -> AsyncIterator[hikari.api.RESTClient]:
+    """A REST client of the bot, for as long as the block runs."""
+    app = hikari.RESTApp(url=settings.rest_url)
+    await app.start()
+    try:
+        async with app.acquire(reveal(settings.token) or "", hikari.TokenType.BOT) as rest:
+            yield rest
+    finally:
+        await app.close()
+
+
+async def gateway_info(settings: Settings) -> hikari.GatewayBotInfo:
+    """`GET /gateway/bot`. Raises DiscordUnavailableError, also for a token that Discord refuses."""
+    try:
+        async with rest_client(settings) as rest:
+            return await rest.fetch_gateway_bot_info()
+    except (hikari.HikariError, OSError) as error:
+        raise explained(error) from error
+
+
+def explained(error: BaseException) -> DiscordUnavailableError:
+    """A library's error as one line for an operator."""
+    if isinstance(error, hikari.UnauthorizedError):
+        return DiscordUnavailableError("Discord refuses the token: check TOKEN (Developer Portal, Bot, Reset Token)")
+    if isinstance(error, hikari.GatewayServerClosedConnectionError) and error.code == 4014:
+        return DiscordUnavailableError(
+            "Discord refuses the Message Content intent: switch it on in the Developer Portal, Bot, Privileged Intents"
+        )
+    return DiscordUnavailableError(f"Discord cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}")
