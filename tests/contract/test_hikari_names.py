@@ -1,0 +1,78 @@
+"""The private names of hikari that `markov_shard/bot/gateway.py` stands on: a release that changes one fails here."""
+
+import inspect
+
+import hikari
+import pytest
+from hikari.impl import shard as hikari_shard
+
+SHARD = hikari_shard.GatewayShardImpl
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_session_id",
+        "_seq",
+        "_resume_gateway_url",
+        "_user_id",
+        "_ws",
+        "_shard_id",
+        "_last_heartbeat_ack_received",
+    ],
+)
+def test_the_shard_has_the_slot(name: str) -> None:
+    assert name in SHARD.__slots__
+
+
+def test_connecting_and_keeping_alive_are_coroutines_without_parameters() -> None:
+    for method in (SHARD._connect, SHARD._keep_alive):
+        assert inspect.iscoroutinefunction(method)
+        assert list(inspect.signature(method).parameters) == ["self"]
+
+
+def test_the_shard_is_made_from_these_parameters() -> None:
+    parameters = set(inspect.signature(SHARD.__init__).parameters) - {"self"}
+    used = {
+        "http_settings",
+        "proxy_settings",
+        "event_manager",
+        "event_factory",
+        "intents",
+        "dumps",
+        "loads",
+        "initial_activity",
+        "shard_id",
+        "shard_count",
+        "token",
+        "url",
+    }
+    assert used <= parameters
+
+
+def test_a_close_code_can_be_sent_before_the_close() -> None:
+    parameters = inspect.signature(hikari_shard._GatewayTransport.send_close).parameters
+    assert {"code", "message"} <= set(parameters)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_shards",
+        "_http_settings",
+        "_proxy_settings",
+        "_event_manager",
+        "_event_factory",
+        "_intents",
+        "_dumps",
+        "_loads",
+        "_token",
+    ],
+)
+def test_the_bot_has_the_slot(name: str) -> None:
+    assert name in hikari.GatewayBot.__slots__
+
+
+def test_a_raw_event_reaches_the_event_manager_with_its_shard() -> None:
+    parameters = list(inspect.signature(hikari.api.EventManager.consume_raw_event).parameters)
+    assert parameters == ["self", "event_name", "shard", "payload"]

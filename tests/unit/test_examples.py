@@ -1,0 +1,34 @@
+"""The example files name every setting, with its default, and nothing else."""
+
+import re
+from pathlib import Path
+
+import json5
+import pytest
+from pydantic.alias_generators import to_camel
+
+from markov_shard.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "REDIS_MAXMEMORY", "STATUS_PORT", "CHAT_PORT"}
+
+
+def test_env_example_names_every_setting() -> None:
+    named = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    assert named - COMPOSE_ONLY == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_example_config_names_every_setting() -> None:
+    text = (ROOT / "config.example.json5").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\s*(?:// )?(\w+): ", text, re.MULTILINE))
+    assert named == {to_camel(name) for name in Settings.model_fields}
+
+
+def test_the_example_config_holds_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("CONFIG_DIR", raising=False)
+    text = (ROOT / "config.example.json5").read_text(encoding="utf-8")
+    assert json5.loads(text)
+    (tmp_path / "config.json5").write_text(text, encoding="utf-8")
+    assert load_settings(directory=tmp_path).model_dump() == Settings().model_dump()
