@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from markov_shard.bot.hosting import Hosting
@@ -24,11 +25,20 @@ class Reply:
 class Answers:
     """Answers for the guilds this process owns."""
 
-    def __init__(self, guilds: Guilds, hosting: Hosting, settings: Settings, rng: random.Random) -> None:
+    def __init__(
+        self,
+        guilds: Guilds,
+        hosting: Hosting,
+        settings: Settings,
+        rng: random.Random,
+        observe: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        """`observe` is told how many seconds each answer took to choose."""
         self._guilds = guilds
         self._hosting = hosting
         self._settings = settings
         self._rng = rng
+        self._observe = observe
 
     async def answer(self, guild_id: int, seed: str | None = None) -> Reply:
         """Says something; no database call when the guild's chain is in memory."""
@@ -40,8 +50,11 @@ class Answers:
         answer = chain.answer(
             rng=self._rng, seed=seed, min_score=self._settings.min_score, max_tries=self._settings.max_tries
         )
-        milliseconds = round((time.perf_counter() - started) * 1000, 3)
-        _log.debug("Generated optimized response text", guild=str(guild_id), ms=milliseconds, tries=answer.tries)
+        seconds = time.perf_counter() - started
+        self._observe(seconds)
+        _log.debug(
+            "Generated optimized response text", guild=str(guild_id), ms=round(seconds * 1000, 3), tries=answer.tries
+        )
         if not answer.text:
             return Reply(
                 f"I have nothing to say yet: {answer.reason}. Choose channels with `/listen add`, or `/train` me.",

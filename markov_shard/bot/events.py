@@ -39,8 +39,6 @@ class GuildEvents:
             "GUILD_CREATE": self._guild,
             "GUILD_DELETE": self._guild_gone,
         }
-        self.learned = 0
-        self.unlearned = 0
 
     def handles(self, name: str) -> bool:
         """Whether an event of that name does anything here."""
@@ -54,7 +52,6 @@ class GuildEvents:
             message = stored_message(payload, nsfw=directory.is_nsfw(channel_id))
             if message.content.split():
                 self._guilds.learn(guild_id, self._owner, message, seq)
-                self.learned += 1
         return listened
 
     async def handle(self, name: str, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:
@@ -82,11 +79,11 @@ class GuildEvents:
         await self._remove(guild_id, [int(message_id) for message_id in payload["ids"]])
 
     async def _remove(self, guild_id: int, message_ids: Sequence[int]) -> None:
-        self.unlearned += await self._guilds.remove(guild_id, self._owner, message_ids)
+        await self._guilds.remove(guild_id, self._owner, message_ids)
 
     async def _channel_gone(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
         gone = directory.forget(int(payload["id"]))
-        self.unlearned += await self._guilds.remove_channels(guild_id, self._owner, gone)
+        await self._guilds.remove_channels(guild_id, self._owner, gone)
         async with self._database.connection() as connection:
             await forget_channels(connection, guild_id, gone)
 

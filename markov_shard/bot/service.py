@@ -22,6 +22,7 @@ from markov_shard.guilds.opening import ChainOpener
 from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.health import Finding, Verdict
+from markov_shard.health.metrics import Metrics
 from markov_shard.ownership.runner import ShardHealth
 from markov_shard.runtime import Runtime
 from markov_shard.settings import Settings, reveal
@@ -69,6 +70,7 @@ class ShardService:
     ) -> None:
         settings = runtime.settings
         self._runtime = runtime
+        self.metrics = Metrics()
         self._tasks: set[asyncio.Future[object]] = set()
         opener = ChainOpener(
             runtime.database,
@@ -102,7 +104,9 @@ class ShardService:
             gate,
             hikari.Activity(name=settings.activity) if settings.activity else None,
         )
-        self.answers = Answers(self.guilds, self.hosting, settings, random.Random())
+        chosen = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
+        self.answers = Answers(self.guilds, self.hosting, settings, random.Random(), chosen.observe)
+        self._measure()
         self._client = build_client(
             self.bot,
             settings,
@@ -114,6 +118,22 @@ class ShardService:
                 Trainer: self.trainer,
             },
         )
+
+    def _measure(self) -> None:
+        gauge, total = self.metrics.gauge, self.metrics.total
+        gauge("markov_shards_connected", "Shards connected to Discord", self._connected)
+        total("markov_messages_stored", "Messages this process has written", lambda: self.learner.stored)
+        total("markov_messages_unlearned", "Messages this process has taken out", lambda: self.guilds.unlearned)
+        gauge(
+            "markov_messages_waiting", "Learned messages that Postgres does not hold yet", lambda: self.learner.waiting
+        )
+        gauge("markov_oldest_waiting_seconds", "Age of the oldest of them", lambda: self.learner.oldest_age)
+        gauge("markov_chains_open", "Chains in memory", lambda: self.guilds.open_chains)
+        gauge("markov_chains_bytes", "Bytes of chains in memory, mapped images included", lambda: self.guilds.memory)
+
+    def _connected(self) -> int:
+        states = (self.hosting.shard_health(shard_id).state for shard_id in self.hosting.shard_ids)
+        return sum(state == "connected" for state in states)
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.ensure_future(work)

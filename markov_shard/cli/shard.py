@@ -32,7 +32,9 @@ async def _shard(settings: Settings) -> None:
         health = Health("shard", runtime.name)
         gate = FleetIdentifyGate(runtime.redis, runtime.name)
         service = ShardService(runtime, gate, on_superseded=lambda owner: agent.superseded(owner.shard_id, owner.epoch))
-        async with serve_health(health, settings.http_host, settings.http_port) as url:
+        async with serve_health(
+            health, settings.http_host, settings.http_port, registry=service.metrics.registry
+        ) as url:
             agent = OwnershipAgent(runtime, service.hosting, gate, url=url, chains=service.chain_figures)
             health.add("storage", service.storage_finding)
             health.add("ownership", lambda: _ownership(agent))

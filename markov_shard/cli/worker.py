@@ -6,6 +6,7 @@ import click
 
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.health import Finding, Health, Verdict, serve_health
+from markov_shard.health.metrics import Metrics
 from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.members import keep_beating
@@ -29,7 +30,10 @@ async def _worker(settings: Settings) -> None:
             health = Health("worker", runtime.name)
             worker = Worker(runtime, Handlers(runtime, pool).by_kind(), loops_a_lane=settings.worker_pool_size)
             health.add("jobs", lambda: _jobs(worker))
-            async with serve_health(health, settings.http_host, settings.http_port) as url:
+            metrics = Metrics()
+            metrics.gauge("markov_jobs_running", "Jobs in work", lambda: len(worker.working_on))
+            metrics.total("markov_jobs_done", "Jobs this process has finished", lambda: worker.done)
+            async with serve_health(health, settings.http_host, settings.http_port, registry=metrics.registry) as url:
                 beating = asyncio.create_task(_beat(runtime, worker, url), name="heartbeat")
                 try:
                     await worker.run(stop)

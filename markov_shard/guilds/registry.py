@@ -45,6 +45,8 @@ class Guilds:
         self._memory_limit = memory_limit
         self._on_damaged = on_damaged
         self._guilds: OrderedDict[int, Guild] = OrderedDict()
+        self.unlearned = 0
+        """Messages taken out by this process, edits not counted."""
 
     def guild(self, guild_id: int, owner: Owner) -> Guild:
         """The guild's state, made when first asked for, under the shard that owns it now."""
@@ -121,6 +123,7 @@ class Guilds:
                 lambda connection, published: remove_messages(connection, guild_id, message_ids, published),
             )
             self._unlearn(guild, removed)
+        self.unlearned += unstored + len(removed)
         return unstored + len(removed)
 
     async def edit(self, guild_id: int, owner: Owner, message: StoredMessage) -> bool:
