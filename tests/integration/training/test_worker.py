@@ -1,0 +1,214 @@
+"""The worker with real Redis, Postgres and compile processes; files come from a local server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from markov_shard.errors import JobError
+from markov_shard.runtime import Runtime, ServiceUrls
+from markov_shard.settings import Settings
+from markov_shard.shared import queue
+from markov_shard.shared.connect import connect_redis
+from markov_shard.store.guilds import read_guild
+from markov_shard.store.images import current_images
+from markov_shard.store.jobs import FINISHED, Job, claim_job, read_job
+from markov_shard.store.messages import StoredMessage, count_messages, learn_messages
+from markov_shard.store.pool import Database
+from markov_shard.training import worker as worker_module
+from markov_shard.training.handlers import Handlers
+from markov_shard.training.pool import make_pool
+from markov_shard.training.requests import cancel_job, request_compile, request_training, retry_job
+from markov_shard.training.worker import Worker
+
+GUILD = 81384788765712384
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    with make_pool(1) as made:
+        yield made
+
+
+@pytest.fixture
+async def files(tmp_path: Path) -> AsyncIterator[str]:
+    """A server of attachments; gives its base URL."""
+    (tmp_path / "chat.json").write_text(json.dumps([f"message number {n}" for n in range(1000)]))
+    (tmp_path / "bad.json").write_text("no json")
+
+    async def redirect(request: web.Request) -> web.Response:
+        raise web.HTTPFound("/chat.json")
+
+    app = web.Application()
+    app.router.add_get("/moved.json", redirect)
+    app.router.add_static("/", tmp_path)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def runtime(database: Database, migrated_url: str, redis_url: str, files: str) -> AsyncIterator[Runtime]:
+    redis = await connect_redis(redis_url)
+    settings = Settings(rest_url=f"{files}/api/v10", batch_size=100)
+    yield Runtime(settings, "worker-1", ServiceUrls(migrated_url, redis_url), database, redis)
+    await redis.aclose()
+
+
+@pytest.fixture
+async def working(runtime: Runtime, pool: ProcessPoolExecutor) -> AsyncIterator[Worker]:
+    worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    yield worker
+    stop.set()
+    await running
+
+
+async def finished(runtime: Runtime, job_id: int | None) -> Job:
+    assert job_id is not None
+    while True:
+        async with runtime.database.connection() as connection:
+            job = await read_job(connection, GUILD, job_id)
+        if job.state in FINISHED:
+            return job
+        await asyncio.sleep(0.05)
+
+
+async def train(runtime: Runtime, url: str, *, clean: bool = False) -> int:
+    return await request_training(runtime, GUILD, url=url, clean=clean, user_id=1)
+
+
+async def test_an_attached_file_becomes_messages_and_an_image(runtime: Runtime, files: str, working: Worker) -> None:
+    job = await finished(runtime, await train(runtime, f"{files}/chat.json?ex=1"))
+    assert (job.state, job.messages, job.skipped) == ("done", 1000, 0)
+    async with runtime.database.connection() as connection:
+        assert await count_messages(connection, GUILD, 1) == 1000
+        assert (await current_images(connection, GUILD))["general"].messages == 1000
+
+
+async def test_the_same_file_again_counts_once(runtime: Runtime, files: str, working: Worker) -> None:
+    for _ in range(2):
+        job = await finished(runtime, await train(runtime, f"{files}/chat.json"))
+    assert (job.messages, job.skipped) == (0, 1000)
+    async with runtime.database.connection() as connection:
+        assert await count_messages(connection, GUILD, 1) == 1000
+
+
+async def test_a_clean_training_replaces_what_was_known(runtime: Runtime, files: str, working: Worker) -> None:
+    async with runtime.database.transaction() as connection:
+        await learn_messages(connection, GUILD, [StoredMessage(1, 1, 1, "known before")])
+    await finished(runtime, await train(runtime, f"{files}/chat.json", clean=True))
+    async with runtime.database.connection() as connection:
+        guild = await read_guild(connection, GUILD)
+        assert (guild.generation, guild.training_generation) == (2, None)
+        assert await count_messages(connection, GUILD, 1) == 0
+        assert await count_messages(connection, GUILD, 2) == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("bad.json", "not JSON"), ("missing.json", "status 404"), ("moved.json", "status 302")]
+)
+async def test_a_job_that_cannot_succeed_fails_with_its_reason(
+    runtime: Runtime, files: str, working: Worker, name: str, said: str
+) -> None:
+    async with runtime.database.transaction() as connection:
+        await learn_messages(connection, GUILD, [StoredMessage(1, 1, 1, "known before")])
+    job = await finished(runtime, await train(runtime, f"{files}/{name}", clean=True))
+    assert job.state == "failed"
+    assert job.error is not None
+    assert said in job.error
+    async with runtime.database.connection() as connection:
+        assert (await read_guild(connection, GUILD)).training_generation is None
+        assert await count_messages(connection, GUILD, 1) == 1
+
+
+async def test_files_are_not_taken_from_elsewhere(runtime: Runtime, working: Worker) -> None:
+    job = await finished(runtime, await train(runtime, "http://169.254.169.254/chat.json"))
+    assert (job.state, job.error) == ("failed", "files are taken from Discord only, not from '169.254.169.254'")
+
+
+async def test_a_second_training_is_refused_and_compiles_collapse(runtime: Runtime, files: str) -> None:
+    await train(runtime, f"{files}/chat.json")
+    with pytest.raises(JobError, match="teaching this server already"):
+        await train(runtime, f"{files}/chat.json")
+    assert await request_compile(runtime, GUILD)
+    assert await request_compile(runtime, GUILD) is None
+
+
+async def test_a_cancelled_job_is_not_worked_on_and_can_be_retried(
+    runtime: Runtime, files: str, pool: ProcessPoolExecutor
+) -> None:
+    job_id = await train(runtime, f"{files}/chat.json")
+    await cancel_job(runtime, job_id)
+    with pytest.raises(JobError, match="cancelled already"):
+        await cancel_job(runtime, job_id)
+    await retry_job(runtime, job_id)
+    worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    assert (await finished(runtime, job_id)).state == "done"
+    stop.set()
+    await running
+
+
+async def test_jobs_that_redis_lost_are_found_again(runtime: Runtime, files: str, pool: ProcessPoolExecutor) -> None:
+    job_id = await train(runtime, f"{files}/chat.json")
+    await runtime.redis.flushdb()
+    worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    assert (await finished(runtime, job_id)).state == "done"
+    stop.set()
+    await running
+
+
+async def test_a_job_that_kills_every_worker_goes_to_the_dead_letters(
+    runtime: Runtime, files: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "RECLAIM_MS", 1)
+    monkeypatch.setattr(worker_module, "_RENEW_SECONDS", 60)
+    tries = 0
+
+    async def crash(job: Job) -> None:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError("a bug")
+
+    job_id = await train(runtime, f"{files}/chat.json")
+    worker, stop = Worker(runtime, {"import": crash}), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    job = await finished(runtime, job_id)
+    assert (job.state, tries) == ("dead", worker_module.MAX_DELIVERIES)
+    while await queue.JobQueue(runtime.redis, "test").dead() != 1:
+        await asyncio.sleep(0.01)
+    stop.set()
+    await running
+
+
+async def test_a_worker_that_stops_gives_its_job_back_at_once(
+    runtime: Runtime, files: str, pool: ProcessPoolExecutor
+) -> None:
+    started = asyncio.Event()
+
+    async def hang(job: Job) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    job_id = await train(runtime, f"{files}/chat.json")
+    worker, stop = Worker(runtime, {"import": hang}), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    await started.wait()
+    stop.set()
+    await running
+    async with runtime.database.transaction() as connection:
+        assert (await read_job(connection, GUILD, job_id)).fence == 1
+        assert await claim_job(connection, GUILD, job_id)
+    next_worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
+    running = asyncio.create_task(next_worker.run(stop))
+    assert (await finished(runtime, job_id)).state == "done"
+    stop.set()
+    await running
