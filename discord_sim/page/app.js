@@ -5,6 +5,7 @@ import * as channels from "/page/channels.js";
 import * as composer from "/page/composer.js";
 import { $, fill, h } from "/page/dom.js";
 import { event, whenUnsure } from "/page/events.js";
+import { draw } from "/page/icons.js";
 import { follow, listen } from "/page/live.js";
 import * as members from "/page/members.js";
 import * as messages from "/page/messages.js";
@@ -105,8 +106,8 @@ document.addEventListener("ran", hintSeen);
 const KEYS = [
   ["Enter", "send"], ["Shift + Enter", "new line"], ["↑ in an empty line", "edit your last message"],
   ["/", "commands"], ["@ and #", "mention members and channels"], ["Alt + ↑ / ↓", "channel above or below"],
-  ["Shift + Tab", "from writing to the messages, then ↑ ↓"], ["R, E, Delete", "reply to, edit, delete the chosen message"],
-  ["Escape", "back to writing"], ["Ctrl + /", "this list"],
+  ["Escape", "from writing to the messages (↑ ↓) and back"], ["R, E, Delete", "reply to, edit, delete the chosen message"],
+  ["Page Up / Down", "scroll the messages"], ["Ctrl + /", "this list"],
 ];
 
 function help() {
@@ -142,6 +143,7 @@ document.querySelector("[data-skip]").addEventListener("click", (e) => { e.preve
 const coarse = matchMedia("(pointer: coarse)");
 const write = () => { if (!coarse.matches) $("composer").focus(); };
 
+draw();
 channels.start((how) => {
   if (how !== "guild") closeDrawers();
   if (how === "channel") setTimeout(write, 50);

@@ -4,7 +4,7 @@ import * as api from "/page/api.js";
 import { $, fill, h } from "/page/dom.js";
 import { check, field, read } from "/page/fields.js";
 import { runCommand } from "/page/interactions.js";
-import { attempt, notice } from "/page/notice.js";
+import { attempt, clear, notice } from "/page/notice.js";
 import { state } from "/page/state.js";
 
 const FRESH = 5000; // ms; a bot may register its commands at any time
@@ -70,6 +70,7 @@ export function openForm(command, left) {
     const done = await attempt(async () => { await runCommand(channelId, command.name, values, files); return true; });
     run.disabled = false;
     if (done) {
+      clear();
       close();
       form.dispatchEvent(new CustomEvent("ran", { detail: command.name, bubbles: true }));
     }

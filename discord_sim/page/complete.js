@@ -15,8 +15,7 @@ export function suggest(list, onTake, empty) {
   at = 0;
   const box = $("complete");
   box.hidden = !items.length && !empty;
-  $("composer").setAttribute("aria-expanded", String(!box.hidden));
-  fill(box, items.length ? items.map(entry) : empty && h("p", { class: "empty" }, empty));
+  fill(box, items.length ? items.map(entry) : empty && h("p", { class: "empty", role: "option", "aria-disabled": "true", "aria-selected": "false" }, empty));
   mark();
 }
 
@@ -34,7 +33,7 @@ function entry(item, n) {
 }
 
 function mark() {
-  [...$("complete").querySelectorAll("[role=option]")].forEach((node, n) => {
+  [...$("complete").querySelectorAll(".suggestion")].forEach((node, n) => {
     node.setAttribute("aria-selected", String(n === at));
     if (n === at) node.scrollIntoView({ block: "nearest" });
   });

@@ -4,9 +4,10 @@ import * as api from "/page/api.js";
 import * as commands from "/page/commands.js";
 import * as complete from "/page/complete.js";
 import { $, fill, h } from "/page/dom.js";
+import { icon } from "/page/icons.js";
 import { size } from "/page/media.js";
-import { editLastOwn } from "/page/messages.js";
-import { attempt, notice } from "/page/notice.js";
+import { editLastOwn, focusLast } from "/page/messages.js";
+import { attempt, clear, notice } from "/page/notice.js";
 import { channel, changed, guild, log, on, state, upsert } from "/page/state.js";
 
 const MOST = 2000; // characters
@@ -54,7 +55,7 @@ function render() {
   box.disabled = $("send").disabled = $("attach-button").disabled = !c || !state.memberId;
   const m = state.replyTo && log(at).messages.get(state.replyTo);
   $("reply").hidden = !m;
-  fill($("reply"), m && ["Replying to ", h("b", {}, m.author?.username), h("button", { type: "button", class: "icon", "aria-label": "Do not reply", onclick: noReply }, "✕")]);
+  fill($("reply"), m && ["Replying to ", h("b", {}, m.author?.username), h("button", { type: "button", class: "icon", "aria-label": "Do not reply", onclick: noReply }, icon("close", 16))]);
 }
 
 function noReply() {
@@ -95,6 +96,7 @@ async function send() {
   sending = sending.then(async () => {
     const sent = await attempt(() => api.postMessage(channelId, payload, attached));
     if (sent?.id && log(channelId).loaded) upsert({ channel_id: channelId, ...sent }, { over: false });
+    if (sent !== undefined) clear();
     // What could not be sent is not lost.
     if (sent === undefined) {
       if (at !== channelId) drafts.set(channelId, content);
@@ -122,8 +124,12 @@ function keys(event) {
     else send();
   } else if (event.key === "ArrowUp" && box.value === "" && !event.shiftKey) {
     if (editLastOwn()) event.preventDefault();
-  } else if (event.key === "Escape" && state.replyTo) {
-    noReply();
+  } else if (event.key === "Escape") {
+    if (state.replyTo) noReply();
+    else focusLast();
+  } else if (event.key === "PageUp" || event.key === "PageDown") {
+    event.preventDefault();
+    $("scroller").scrollBy(0, (event.key === "PageUp" ? -0.8 : 0.8) * $("scroller").clientHeight);
   }
 }
 
@@ -200,7 +206,7 @@ function uploads() {
   fill(list, files.map((file, n) => h("li", {},
     file.type.startsWith("image/") && h("img", { src: URL.createObjectURL(file), alt: "" }),
     h("span", { class: "name" }, file.name || "pasted file"), h("small", {}, size(file.size)),
-    h("button", { type: "button", class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => { files.splice(n, 1); uploads(); $("composer").focus(); } }, "✕"))));
+    h("button", { type: "button", class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => { files.splice(n, 1); uploads(); $("composer").focus(); } }, icon("close", 16)))));
 }
 
 function dropping() {

@@ -1,6 +1,7 @@
 // Attachments and embeds of a message.
 
 import { add, h } from "/page/dom.js";
+import { icon } from "/page/icons.js";
 import { link, markdown } from "/page/markdown.js";
 
 // This page asks no other host for anything. What the stand-in's own CDN offers may be named with another
@@ -32,14 +33,14 @@ export function attachment(a) {
   if (near && type.startsWith("video/")) return h("video", { controls: true, preload: "metadata", src: near, "aria-label": name });
   const href = near ?? (web(a.url) ? a.url : null);
   return h("span", { class: "file" },
-    h("span", { "aria-hidden": "true" }, "📄 "),
+    icon("file", 18), " ",
     href ? h("a", { href, target: "_blank", rel: "noopener noreferrer", download: name }, name) : name,
     h("small", {}, ` ${size(a.size)}`));
 }
 
 function picture(src, alt, { width, height } = {}) {
   const img = h("img", { src, alt, loading: "lazy", decoding: "async", width, height });
-  img.addEventListener("error", () => img.closest("a")?.replaceChildren(`🖼 ${alt}`), { once: true });
+  img.addEventListener("error", () => img.closest("a")?.replaceChildren(alt), { once: true });
   return h("a", { class: "picture", href: src, target: "_blank", rel: "noopener" }, img);
 }
 
@@ -59,7 +60,7 @@ export function embed(e, users) {
     if (!image?.url) continue;
     const near = local(image.url);
     if (near) add(box, picture(near, "Picture of the embed", image));
-    else if (web(image.url)) add(box, h("div", {}, link(image.url, `🖼 ${image.url}`)));
+    else if (web(image.url)) add(box, h("div", {}, link(image.url, image.url)));
   }
   const foot = [e.footer?.text, e.timestamp && new Date(e.timestamp).toLocaleString()].filter(Boolean);
   if (foot.length) add(box, h("footer", {}, foot.join(" • ")));

@@ -3,6 +3,7 @@
 import * as api from "/page/api.js";
 import { componentsOf } from "/page/components.js";
 import { $, add, avatar, fill, h, hidden } from "/page/dom.js";
+import { icon } from "/page/icons.js";
 import { busy, dismiss, rows } from "/page/interactions.js";
 import { markdown } from "/page/markdown.js";
 import { attachment, embed } from "/page/media.js";
@@ -92,7 +93,7 @@ function render() {
   }
   if (!state.channelId) return;
   // Filling a channel is not news; only what comes later is read out.
-  list.setAttribute("aria-live", switched || !log(state.channelId).loaded ? "off" : "polite");
+  $("log").setAttribute("aria-live", switched || !log(state.channelId).loaded ? "off" : "polite");
   trim();
 
   const wanted = [...visible(state.channelId).map((m) => ({ id: m.id, m })), ...rows(state.channelId).map((i) => ({ id: `i-${i.id}`, i }))];
@@ -211,7 +212,7 @@ function row(m, follows, day) {
   add(body, (m.embeds ?? []).map((e) => embed(e, m.mentions)));
   add(body, componentsOf(m));
   if (m.reactions?.length) add(body, h("div", { class: "reactions" }, m.reactions.map((r) => h("span", {}, `${r.emoji?.name ?? "?"} ${r.count}`))));
-  if (ephemeral) add(body, h("div", { class: "only" }, "👁 Only you can see this · ", h("button", { type: "button", class: "plain dismiss", onclick: () => forget(m.channel_id, [m.id]) }, "Dismiss")));
+  if (ephemeral) add(body, h("div", { class: "only" }, icon("eye", 15), " Only you can see this · ", h("button", { type: "button", class: "plain dismiss", onclick: () => forget(m.channel_id, [m.id]) }, "Dismiss")));
   add(node, body);
   if (!ephemeral) add(node, tools(m));
   return node;
@@ -256,9 +257,9 @@ function jumpTo(id) {
 function tools(m) {
   const tool = (action, label, text, run) => h("button", { type: "button", class: `tool ${action}`, "aria-label": label, title: label, data: { action }, onclick: run }, text);
   return h("div", { class: "tools", role: "group", "aria-label": "Message actions" },
-    tool("reply", "Reply", "↩", () => reply(m)),
-    own(m) && tool("edit", "Edit", "✎", () => edit(m)),
-    mayDelete(m) && tool("delete", "Delete", "🗑", () => remove(m)));
+    tool("reply", "Reply", icon("reply", 18), () => reply(m)),
+    own(m) && tool("edit", "Edit", icon("edit", 18), () => edit(m)),
+    mayDelete(m) && tool("delete", "Delete", icon("delete", 18), () => remove(m)));
 }
 
 const dots = () => h("span", { class: "dots", "aria-hidden": "true" }, h("i", {}), h("i", {}), h("i", {}));
@@ -273,7 +274,7 @@ function thinking(i) {
     h("div", { class: "body" },
       h("div", { class: "head" }, h("span", { class: "author" }, bot.username), h("span", { class: "tag" }, "BOT")),
       failed ? h("div", { class: "error" }, "The application did not respond.") : h("div", { class: "thinking" }, dots(), `${bot.username} is thinking…`),
-      (failed || i.ephemeral) && h("div", { class: "only" }, "👁 Only you can see this",
+      (failed || i.ephemeral) && h("div", { class: "only" }, icon("eye", 15), " Only you can see this",
         failed && [" · ", h("button", { type: "button", class: "plain dismiss", onclick: () => dismiss(i) }, "Dismiss")])));
 }
 
@@ -296,6 +297,8 @@ export function editLastOwn() {
   if (last) edit(last);
   return Boolean(last);
 }
+
+export const focusLast = () => $("messages").lastElementChild?.focus();
 
 async function remove(m) {
   await attempt(async () => {

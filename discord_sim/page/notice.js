@@ -1,6 +1,7 @@
 // The small live region where the page says what went wrong (or right).
 
 import { $, fill, h } from "/page/dom.js";
+import { icon } from "/page/icons.js";
 
 let timer;
 
@@ -8,11 +9,11 @@ export function notice(text, { bad = false } = {}) {
   const box = $("notice");
   clearTimeout(timer);
   box.classList.toggle("bad", bad);
-  fill(box, text, h("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: clear }, "✕"));
+  fill(box, text, h("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: clear }, icon("close", 16)));
   timer = setTimeout(clear, bad ? 12000 : 5000);
 }
 
-function clear() {
+export function clear() {
   fill($("notice"));
 }
 
