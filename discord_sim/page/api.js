@@ -1,7 +1,9 @@
 // The requests this page makes, one function each.
 
+const PATIENCE = 60000; // ms
+
 async function call(method, path, body) {
-  const request = { method, headers: { accept: "application/json" } };
+  const request = { method, headers: { accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) };
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
     request.body = JSON.stringify(body);

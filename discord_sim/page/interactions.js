@@ -32,6 +32,7 @@ function track(started, about) {
   const early = state.interactions.get(started.id); // the socket may have been quicker than the answer
   const i = { state: "pending", ...about, ...early, ...about, id: started.id, mine: true };
   state.interactions.set(i.id, i);
+  if (state.interactions.size > 100) state.interactions.delete(state.interactions.keys().next().value);
   if (early?.last) take(early.last);
   else if (started.state) take(started);
   changed("messages");
@@ -74,6 +75,12 @@ export function take(d) {
 }
 
 function showAnswers(i, d) {
+  // A message changed by its own button or menu.
+  if (d.response?.type === 7 && d.response.data && i.messageId) {
+    const held = log(i.channelId).messages.get(i.messageId);
+    if (held) upsert({ ...held, ...d.response.data, id: i.messageId, flags: held.flags });
+    return;
+  }
   const answers = [];
   const first = asMessage(d.response);
   if (first) answers.push([first, d.ephemeral || Boolean((first.flags ?? 0) & 64)]);
