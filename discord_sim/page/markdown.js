@@ -13,7 +13,7 @@ const RULES = [
   [/\*\*\*(?=\S)([\s\S]+?)\*\*\*/y, (m, into) => h("strong", {}, h("em", {}, into(m[1])))],
   [/\*\*(?=\S)([\s\S]+?)\*\*(?!\*)/y, (m, into) => h("strong", {}, into(m[1]))],
   [/__(?=\S)([\s\S]+?)__(?!_)/y, (m, into) => h("u", {}, into(m[1]))],
-  [/\*(?=[^\s*])([^*]*?[^\s*])\*(?!\*)/y, (m, into) => h("em", {}, into(m[1]))],
+  [/\*(?=\S)((?:\*\*[^*]+\*\*|[^*])*?(?:[^\s*]|[^*]\*\*))\*(?!\*)/y, (m, into) => h("em", {}, into(m[1]))],
   [/_(?=[^\s_])([^_]*?[^\s_])_(?![\w])/y, (m, into) => h("em", {}, into(m[1])), /\w$/],
   [/~~(?=\S)([\s\S]+?)~~/y, (m, into) => h("s", {}, into(m[1]))],
   [/\|\|([\s\S]+?)\|\|/y, (m, into) => spoiler(into(m[1]))],
@@ -125,7 +125,10 @@ export const link = (url, content) => h("a", { href: url, target: "_blank", rel:
 const mention = (kind, text) => h("span", { class: `mention ${kind}` }, text);
 
 function spoiler(content) {
-  const show = () => node.classList.add("shown");
+  const show = () => {
+    node.classList.add("shown");
+    for (const name of ["role", "aria-label", "tabindex"]) node.removeAttribute(name);
+  };
   const node = h("span", {
     class: "spoiler", tabindex: "0", role: "button", "aria-label": "Spoiler, press to show", onclick: show,
     onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); show(); } },

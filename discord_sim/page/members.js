@@ -31,7 +31,7 @@ function render() {
 
 function group(title, members) {
   if (!members.length) return null;
-  return h("section", {}, h("h3", {}, `${title} — ${members.length}`), h("ul", {}, members.slice(0, 200).map((m) => h("li", {},
+  return h("section", {}, h("h2", {}, `${title} — ${members.length}`), h("ul", {}, members.slice(0, 200).map((m) => h("li", {},
     h("button", { type: "button", class: "person", title: `Mention ${m.username}`, data: { memberId: m.id }, onclick: () => mention(m.id) },
       avatar(m.id, m.username), h("span", { class: "name" }, m.username),
       m.bot && h("span", { class: "tag" }, "BOT"),
