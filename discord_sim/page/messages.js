@@ -99,6 +99,7 @@ function render() {
   const wanted = [...visible(state.channelId).map((m) => ({ id: m.id, m })), ...rows(state.channelId).map((i) => ({ id: `i-${i.id}`, i }))];
   const ids = new Set(wanted.map((w) => w.id));
   const focusedRow = document.activeElement?.closest?.("[data-message-id]")?.dataset.messageId;
+  const focusedPart = document.activeElement?.dataset?.customId;
   const heightBefore = scroller.scrollHeight;
   const topBefore = scroller.scrollTop;
   const firstBefore = list.firstElementChild?.dataset.messageId;
@@ -126,7 +127,10 @@ function render() {
       if (known && node !== known.node) {
         if (place === known.node) place = node;
         known.node.replaceWith(node);
-        if (focusedRow === w.id && state.editing !== w.id) node.focus({ preventScroll: true });
+        if (focusedRow === w.id && state.editing !== w.id) {
+          const part = focusedPart && node.querySelector(`[data-custom-id="${CSS.escape(focusedPart)}"]:enabled`);
+          (part || node).focus({ preventScroll: true });
+        }
       }
       shown.set(w.id, { node, mark });
     }
