@@ -1,0 +1,54 @@
+"""`python -m discord_sim`: the stand-in alone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import click
+
+from discord_sim.demo import add_application, add_demo
+from discord_sim.gateway.server import GatewayLimits
+from discord_sim.server import DiscordSim
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8480, help="Port to listen on; 0 takes a free one.")
+@click.option("--public-url", default="", help="What clients are told to connect to (default: where it listens).")
+@click.option("--demo", is_flag=True, help="Begin with six servers of a few members each.")
+@click.option("--max-concurrency", type=click.IntRange(1, 256), default=16, help="IDENTIFY buckets.")
+def command(host: str, port: int, public_url: str, demo: bool, max_concurrency: int) -> None:
+    """A local stand-in for Discord: gateway, REST, CDN and a chat page, in memory.
+
+    Bots connect with the REST URL http://HOST:PORT/api/v10 and the token of `discord_sim.DEMO_TOKEN`.
+    """
+    sim = DiscordSim(public_url=public_url, limits=GatewayLimits(max_concurrency=max_concurrency))
+    add_application(sim)
+    try:
+        asyncio.run(_serve(sim, host, port, demo=demo))
+    except OSError as error:
+        click.echo(f"discord-sim: cannot listen on {host}:{port}: {error.strerror or error}; choose --port", err=True)
+        sys.exit(1)
+
+
+async def _serve(sim: DiscordSim, host: str, port: int, *, demo: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with sim.serving(host, port) as url:
+        if demo:
+            add_demo(sim)
+        click.echo(f"listening on {url}")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main() -> None:
+    """The program's entry."""
+    command()
+
+
+if __name__ == "__main__":
+    main()

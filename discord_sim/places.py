@@ -1,0 +1,163 @@
+"""Guilds, channels and members: making and removing them, and the events that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from discord_sim import guild_shapes, permissions, shapes
+from discord_sim.dispatch import Dispatch, Dispatcher
+from discord_sim.state import TEXT, Channel, Guild, Member, Overwrite, Role, User, World
+
+BOT_PERMISSIONS = permissions.EVERYONE_DEFAULT | permissions.MANAGE_MESSAGES
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannel:
+    """What a new channel is like; `id` None takes a fresh one."""
+
+    name: str
+    nsfw: bool = False
+    id: int | None = None
+    type: int = TEXT
+    parent_id: int | None = None
+    topic: str | None = None
+    overwrites: Sequence[Overwrite] = field(default=())
+    owner_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    username: str
+    admin: bool = False
+    id: int | None = None
+    bot: bool = False
+
+
+class Places:
+    """Changes guilds and what is in them, and dispatches GUILD_*, CHANNEL_*, THREAD_* and GUILD_MEMBER_* events."""
+
+    def __init__(self, world: World, dispatcher: Dispatcher) -> None:
+        self._world = world
+        self._dispatcher = dispatcher
+
+    def add_guild(
+        self,
+        name: str,
+        channels: Sequence[NewChannel] = (),
+        members: Sequence[NewMember] = (),
+        *,
+        guild_id: int | None = None,
+    ) -> Guild:
+        """A guild every bot has joined. The first admin among `members` owns it, else an owner is added.
+
+        Raises ValueError when an ID is taken.
+        """
+        world = self._world
+        guild_id = guild_id or world.ids.next()
+        if guild_id in world.guilds:
+            raise ValueError(f"guild {guild_id} exists")
+        guild = Guild(guild_id, name, 0, world.clock.iso())
+        guild.roles[guild_id] = Role(guild_id, "@everyone", permissions.EVERYONE_DEFAULT)
+        admin = Role(world.ids.next(), "Admin", permissions.ADMINISTRATOR, position=2)
+        guild.roles[admin.id] = admin
+        world.guilds[guild_id] = guild
+        for application in world.applications.values():
+            self._join_bot(guild, application.bot)
+        if not any(member.admin for member in members):
+            members = [*members, NewMember("guild-owner", admin=True)]
+        for member in members:
+            self.add_member(guild, member, dispatch=False)
+        for channel in channels:
+            self.add_channel(guild, channel, dispatch=False)
+        self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild))
+        return guild
+
+    def add_channel(self, guild: Guild, new: NewChannel, *, dispatch: bool = True) -> Channel:
+        """Raises ValueError when the ID is taken, or a thread's parent is unknown."""
+        channel_id = new.id or self._world.ids.next()
+        if channel_id in self._world.channels:
+            raise ValueError(f"channel {channel_id} exists")
+        thread = new.type in permissions.THREAD_TYPES
+        if thread and new.parent_id not in guild.channels:
+            raise ValueError(f"a thread needs a channel of its guild as parent, not {new.parent_id}")
+        channel = Channel(
+            channel_id,
+            new.type,
+            new.name,
+            guild.id,
+            position=len(guild.channels),
+            nsfw=new.nsfw,
+            parent_id=new.parent_id,
+            topic=new.topic,
+            owner_id=(new.owner_id or guild.owner_id) if thread else None,
+            overwrites={item.id: item for item in new.overwrites},
+        )
+        guild.channels[channel_id] = self._world.channels[channel_id] = channel
+        if dispatch:
+            self._channel_event("CREATE", guild, channel)
+        return channel
+
+    def changed_channel(self, guild: Guild, channel: Channel) -> None:
+        self._channel_event("UPDATE", guild, channel)
+
+    def delete_channel(self, channel: Channel) -> None:
+        """Delete it, its threads with it."""
+        guild = self._world.guild_of(channel)
+        if guild is None:
+            return
+        for thread in [item for item in self._world.threads_of(guild) if item.parent_id == channel.id]:
+            del guild.channels[thread.id], self._world.channels[thread.id]
+        self._channel_event("DELETE", guild, channel)
+        del guild.channels[channel.id], self._world.channels[channel.id]
+
+    def add_member(self, guild: Guild, new: NewMember, *, dispatch: bool = True) -> Member:
+        user = self._world.add_user(new.username, user_id=new.id, bot=new.bot)
+        if (known := guild.members.get(user.id)) is not None:
+            return known
+        member = Member(user, self._world.clock.iso())
+        if new.admin:
+            if not guild.owner_id:
+                guild.owner_id = user.id
+            member.roles += [role.id for role in guild.roles.values() if role.name == "Admin"]
+        guild.members[user.id] = member
+        if dispatch:
+            data = {**shapes.member(member), "guild_id": str(guild.id)}
+            self._dispatcher.send(Dispatch("GUILD_MEMBER_ADD", data, guild))
+        return member
+
+    def remove_member(self, guild: Guild, user: User) -> None:
+        """A member leaves; a bot that leaves gets GUILD_DELETE."""
+        if any(app.bot.id == user.id for app in self._world.applications.values()):
+            self._dispatcher.send(Dispatch("GUILD_DELETE", {"id": str(guild.id)}, guild, application=user.id))
+            del guild.members[user.id]
+            return
+        del guild.members[user.id]
+        data = {"guild_id": str(guild.id), "user": shapes.user(user)}
+        self._dispatcher.send(Dispatch("GUILD_MEMBER_REMOVE", data, guild))
+
+    def set_unavailable(self, guild: Guild, *, unavailable: bool) -> None:
+        """Begin or end an outage of the guild."""
+        guild.unavailable = unavailable
+        if unavailable:
+            data = {"id": str(guild.id), "unavailable": True}
+            self._dispatcher.send(Dispatch("GUILD_DELETE", data, guild, live=False))
+        else:
+            self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild, live=False))
+
+    def _whole(self, guild: Guild) -> dict[str, object]:
+        return guild_shapes.guild_create(guild, 0, every_member=True)
+
+    def _join_bot(self, guild: Guild, bot: User) -> None:
+        role = Role(self._world.ids.next(), bot.username, BOT_PERMISSIONS, position=1, bot_id=bot.id)
+        guild.roles[role.id] = role
+        guild.members[bot.id] = Member(bot, guild.joined_at, [role.id])
+
+    def _channel_event(self, what: str, guild: Guild, channel: Channel) -> None:
+        kind = "THREAD" if channel.is_thread else "CHANNEL"
+        data = guild_shapes.channel(channel)
+        if channel.is_thread and what == "CREATE":
+            data["newly_created"] = True
+        if channel.is_thread and what == "DELETE":
+            data = {key: data[key] for key in ("id", "guild_id", "parent_id", "type")}
+        self._dispatcher.send(Dispatch(f"{kind}_{what}", data, guild, channel))

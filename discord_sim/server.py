@@ -1,0 +1,90 @@
+"""The whole stand-in, put together: one world, one gateway, one REST API, one CDN, one control API and the page."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+
+from discord_sim.cdn import Cdn
+from discord_sim.chat import Chat
+from discord_sim.clock import Clock
+from discord_sim.control.live import LiveViews
+from discord_sim.control.routes import control_routes
+from discord_sim.dispatch import Dispatcher
+from discord_sim.faults import Faults
+from discord_sim.gateway.server import Gateway, GatewayLimits
+from discord_sim.interactions import Interactions
+from discord_sim.journal import Journal
+from discord_sim.places import Places
+from discord_sim.rest.app import rest_middleware
+from discord_sim.rest.routes import rest_routes
+from discord_sim.shapes import MessageShapes
+from discord_sim.state import World
+
+PAGE = Path(__file__).with_name("page")
+MAX_BODY = 64 << 20
+
+
+class DiscordSim:
+    """Everything one stand-in is made of. `public_url` is what clients are told; empty: where it listens."""
+
+    def __init__(
+        self, *, public_url: str = "", limits: GatewayLimits | None = None, clock: Clock | None = None
+    ) -> None:
+        self.public_url = public_url.rstrip("/")
+        self.clock = clock or Clock()
+        self.world = World(self.clock)
+        self.journal = Journal(self.clock)
+        self.dispatcher = Dispatcher()
+        self.cdn = Cdn(self.world, lambda: self.public_url, secrets.token_bytes(32))
+        self.shapes = MessageShapes(self.world, self.cdn)
+        self.chat = Chat(self.world, self.shapes, self.dispatcher)
+        self.places = Places(self.world, self.dispatcher)
+        self.gateway = Gateway(self.world, self.dispatcher, self.journal, lambda: self.public_url, limits)
+        self.interactions = Interactions(self.world, self.chat, self.shapes, self.dispatcher)
+        self.live = LiveViews(self.world, self.dispatcher)
+        self.faults = Faults(self.gateway)
+
+    def app(self) -> web.Application:
+        """The web application; `public_url` must be set before clients ask for it."""
+        app = web.Application(middlewares=[rest_middleware(self)], client_max_size=MAX_BODY)
+        app.add_routes(rest_routes(self))
+        app.add_routes(control_routes(self))
+        app.add_routes(
+            [
+                web.get("/gateway", self.gateway.handle),
+                web.get("/gateway/", self.gateway.handle),
+                web.get("/attachments/{channel}/{attachment}/{filename}", self.cdn.handle),
+                web.get("/", _index),
+            ]
+        )
+        if PAGE.is_dir():
+            app.router.add_static("/page", PAGE)
+        app.on_shutdown.append(self._on_shutdown)
+        return app
+
+    async def _on_shutdown(self, app: web.Application) -> None:
+        await self.live.shutdown()
+        await self.gateway.shutdown()
+
+    @contextlib.asynccontextmanager
+    async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+        """Serves while the block runs; gives the base URL. Raises OSError when the port is in use."""
+        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            url = f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}"
+            self.public_url = self.public_url or url
+            yield url
+        finally:
+            await runner.cleanup()
+
+
+async def _index(request: web.Request) -> web.StreamResponse:
+    page = PAGE / "index.html"
+    return web.FileResponse(page) if page.is_file() else web.Response(text="The chat page is not installed.\n")

@@ -1,0 +1,189 @@
+"""The whole path with separate processes: chat, learn, train from a file, answer, unlearn, survive a kill."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from discord_sim.client import SimClient
+from markov_shard.chain import ReferenceChain
+from markov_shard.ranges import shard_of
+from markov_shard.store.pool import Database
+
+from .conftest import SHARD_COUNT, Fleet
+
+pytestmark = pytest.mark.timeout(150)
+
+STATE_SIZE = 2
+
+
+class Server:
+    """A guild of the stand-in, and what its members wrote in the channel that the bot listens to."""
+
+    def __init__(self, sim: SimClient, made: dict[str, Any]) -> None:
+        self.sim = sim
+        self.guild_id = int(made["id"])
+        self.channel = made["channels"][0]["id"]
+        members = [member for member in made["members"] if not member["bot"]]
+        self.owner = next(member["id"] for member in members if member["admin"])
+        self.member = next(member["id"] for member in members if not member["admin"])
+        self.live: dict[int, str] = {}
+
+    async def listen(self) -> None:
+        done = await self.sim.run_command(self.channel, self.owner, "listen add", {"channel": self.channel})
+        assert "I learn from" in done["response"]["content"]
+
+    async def chat(self, lines: Sequence[str]) -> None:
+        """Members write; each message reaches the bot through the gateway."""
+        messages = [{"author": self.member, "content": line} for line in lines]
+        for sent in await self.sim.send_messages(self.channel, messages, dispatch=True):
+            self.live[int(sent["id"])] = sent["content"]
+
+    def transitions(self) -> set[tuple[tuple[str, ...], str | None]]:
+        chain = ReferenceChain(state_size=STATE_SIZE)
+        for text in self.live.values():
+            chain.learn(text)
+        return {(state, successor) for state, successor, _ in chain.transitions()}
+
+    async def mark(self) -> str:
+        done = await self.sim.run_command(self.channel, self.member, "mark", {})
+        text: str = done["response"]["content"]
+        return text
+
+
+def steps(text: str) -> list[tuple[tuple[str, ...], str | None]]:
+    """The transitions of an answer."""
+    tokens: list[str | None] = [*text.split(), None]
+    return [(tuple(tokens[max(0, n - STATE_SIZE) : n]), token) for n, token in enumerate(tokens)]  # type: ignore[misc]
+
+
+async def make_servers(sim: SimClient) -> list[Server]:
+    """One guild for each shard."""
+    servers = []
+    for shard_id in range(SHARD_COUNT):
+        stamp = 300_000_000_000 + shard_id
+        made = await sim.create_guild(
+            f"server of shard {shard_id}",
+            guild_id=((stamp - stamp % SHARD_COUNT + shard_id) << 22),
+            channels=[{"name": "general"}],
+            members=[{"username": f"owner-{shard_id}", "admin": True}, {"username": f"member-{shard_id}"}],
+        )
+        server = Server(sim, made)
+        assert shard_of(server.guild_id, SHARD_COUNT) == shard_id
+        servers.append(server)
+    return servers
+
+
+async def stored(database: Database, guild_id: int) -> Counter[int]:
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT message_id FROM messages WHERE guild_id = $1", guild_id)
+    return Counter(row["message_id"] for row in rows)
+
+
+async def until_stored(database: Database, server: Server) -> None:
+    """Waits until exactly the live messages are stored, each once."""
+    expected = Counter(dict.fromkeys(server.live, 1))
+    while (found := await stored(database, server.guild_id)) != expected:
+        assert set(found.values()) <= {1}
+        await asyncio.sleep(0.1)
+
+
+async def verify(fleet: Fleet, server: Server) -> dict[str, Any]:
+    status, out, error = await fleet.command("chain", str(server.guild_id), "--verify", "--json")
+    assert status == 0, error
+    figures: dict[str, Any] = json.loads(out)
+    assert figures["verified"] is True
+    assert figures["messages"] == len(server.live)
+    return figures
+
+
+async def test_a_server_chats_and_the_fleet_learns_trains_answers_and_unlearns(
+    fleet: Fleet, sim: SimClient, database: Database, chat: Sequence[str]
+) -> None:
+    servers = await make_servers(sim)
+    await fleet.start()
+    status = await fleet.ready()
+    assert len({shard["owner"] for shard in status["shards"]}) == 2
+
+    # Members chat.
+    for number, server in enumerate(servers):
+        await server.listen()
+        await server.chat(chat[100 * number : 100 * number + 100])
+    for server in servers:
+        await until_stored(database, server)
+
+    # One guild is trained from a file, and keeps what it knew.
+    trained = servers[1]
+    extra = chat[1000:1500]
+    file = json.dumps([{"message": line, "id": str(5000 + n)} for n, line in enumerate(extra)]).encode()
+    done = await sim.run_command(
+        trained.channel, trained.owner, "train", {"clean": False, "json": 0}, files=[("chat.json", file)]
+    )
+    assert "learn `chat.json`" in done["response"]["content"]
+    trained.live |= {5000 + n: line for n, line in enumerate(extra)}
+    await until_stored(database, trained)
+    while (figures := await verify(fleet, trained))["version"] == 0:
+        await asyncio.sleep(0.1)
+    assert figures["image_bytes"] > 0
+
+    # Every server is answered from its own messages only.
+    for server in servers:
+        known = server.transitions()
+        answers = {await server.mark() for _ in range(20)}
+        assert len(answers) > 5
+        for answer in answers:
+            assert set(steps(answer)) <= known
+
+    # A deleted message is unlearned, in chain and storage.
+    for server in servers:
+        message_id, text = next(iter(server.live.items()))
+        await sim.delete_message(server.channel, str(message_id))
+        del server.live[message_id]
+        await until_stored(database, server)
+        await verify(fleet, server)
+        gone = set(steps(text)) - server.transitions()
+        assert gone
+        answers = {await server.mark() for _ in range(20)}
+        assert not gone & {step for answer in answers for step in steps(answer)}
+
+    # Each process served only the guilds of its range.
+    owners = {shard["shard_id"]: shard["owner"] for shard in (await fleet.ready())["shards"]}
+    for name in ("shard-1", "shard-2"):
+        served = {int(line["guild"]) for line in fleet.log(name) if "guild" in line}
+        mine = {s.guild_id for s in servers if owners[shard_of(s.guild_id, SHARD_COUNT)] == name}
+        assert served == mine
+    assert set((await fleet.stop()).values()) == {0}
+
+
+async def test_killing_the_whole_fleet_loses_nothing_that_discord_replays(
+    fleet: Fleet, sim: SimClient, database: Database, chat: Sequence[str]
+) -> None:
+    servers = await make_servers(sim)
+    await fleet.start()
+    await fleet.ready()
+    for server in servers:
+        await server.listen()
+        await server.chat(chat[:50])
+    for server in servers:
+        await until_stored(database, server)
+
+    # Killed in the middle of the chat: some of it stored, some in memory, some not received.
+    chatting = asyncio.gather(*(server.chat(chat[50:300]) for server in servers))
+    await sim.wait_for_dispatches("MESSAGE_CREATE", 50 * len(servers) + 20)
+    await fleet.kill()
+    await chatting
+    for server in servers:
+        await server.chat(chat[300:350])
+    before = [await stored(database, server.guild_id) for server in servers]
+    assert any(len(found) < 350 for found in before)
+
+    await fleet.start()
+    await fleet.ready()
+    for server in servers:
+        await until_stored(database, server)
+        await verify(fleet, server)
+    identified = [entry for entry in await sim.log("session") if entry["t"] == "IDENTIFY"]
+    assert len(identified) == SHARD_COUNT  # the second start resumed
