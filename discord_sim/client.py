@@ -152,7 +152,7 @@ class SimClient:
         """Uses a slash command and waits for its answer. Raises ControlError when there is none, TimeoutError."""
         interaction_id = await self.start_command(channel_id, user, command, options, files=files)
         async with asyncio.timeout(seconds):
-            while (found := await self.interaction(interaction_id))["state"] in ("pending", "deferred"):
+            while (found := await self.interaction(interaction_id))["state"] in ("pending", "deferred"):  # noqa: ASYNC110
                 await asyncio.sleep(_POLL_SECONDS)
         if found["state"] == "failed":
             raise ControlError(f"/{command}: the bot did not answer within 3 s")
@@ -176,7 +176,7 @@ class SimClient:
     async def wait_for_dispatches(self, name: str, count: int, *, seconds: float = 20.0) -> None:
         """Waits until the gateway has sent `count` events of that name in all. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while sum(entry["t"] == name for entry in await self.log("dispatch")) < count:
+            while sum(entry["t"] == name for entry in await self.log("dispatch")) < count:  # noqa: ASYNC110
                 await asyncio.sleep(_POLL_SECONDS)
 
 

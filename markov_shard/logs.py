@@ -70,6 +70,8 @@ def set_up_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
+    for name in ("hikari.ux", "hikari.bot"):  # banners and talk of sessions that the fleet decides about
+        logging.getLogger(name).setLevel(logging.ERROR if root.level > logging.DEBUG else root.level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

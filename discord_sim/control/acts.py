@@ -34,11 +34,10 @@ class Acts:
         resolved: dict[str, Json] = {}
         present, level = command, data
         for part in rest:
-            present = (
-                next((o for o in present["options"] if o["name"] == part and o["type"] in SUB_COMMANDS), None) or {}
-            )
-            if not present:
+            found = [o for o in present["options"] if o["name"] == part and o["type"] in SUB_COMMANDS]
+            if not found:
                 raise ValueError(f"there is no command {name!r}")
+            present = found[0]
             inner: Json = {"name": part, "type": present["type"]}
             level["options"] = [inner]
             level = inner
@@ -47,7 +46,7 @@ class Acts:
             raise ValueError(f"{name!r} needs one of its sub-commands")
         unknown = options.keys() - {option["name"] for option in wanted}
         if unknown:
-            raise ValueError(f"{name!r} has no option {sorted(unknown)[0]!r}")
+            raise ValueError(f"{name!r} has no option {min(unknown)!r}")
         level["options"] = [
             {
                 "name": option["name"],
@@ -152,7 +151,8 @@ class Acts:
         data: Json = {"custom_id": custom_id, "component_type": found["type"], "id": found.get("id", 0)}
         if values is not None:
             data["values"] = [str(value) for value in values]
-            guild, resolved = self._world.guild_of(channel), {}
+            guild = self._world.guild_of(channel)
+            resolved: dict[str, Json] = {}
             kind = {5: _USER, 6: _ROLE, 7: _MENTIONABLE, 8: _CHANNEL}.get(found["type"])
             if kind is not None and guild is not None:
                 for value in values:

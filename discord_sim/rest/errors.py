@@ -33,7 +33,7 @@ class Code(enum.Enum):
     BULK_DELETE_COUNT = (
         400,
         50016,
-        "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100 messages to delete",
+        "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100",
     )
     TOO_OLD_TO_BULK_DELETE = (400, 50034, "You can only bulk delete messages that are under 14 days old.")
     INVALID_FORM = (400, 50035, "Invalid Form Body")

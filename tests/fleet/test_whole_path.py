@@ -12,8 +12,7 @@ from discord_sim.client import SimClient
 from markov_shard.chain import ReferenceChain
 from markov_shard.ranges import shard_of
 from markov_shard.store.pool import Database
-
-from .conftest import SHARD_COUNT, Fleet
+from tests.fleet.processes import SHARD_COUNT, Fleet
 
 pytestmark = pytest.mark.timeout(150)
 
