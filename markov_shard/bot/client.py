@@ -12,10 +12,15 @@ from markov_shard.settings import Settings
 
 
 def build_client(
-    app: lightbulb.client.GatewayClientAppT, settings: Settings, services: Mapping[type[Any], object]
+    app: lightbulb.client.GatewayClientAppT,
+    settings: Settings,
+    services: Mapping[type[Any], object],
+    *,
+    register: bool = False,
 ) -> lightbulb.GatewayEnabledClient:
-    """A client that never registers commands with Discord by itself; `services` are what commands ask for."""
-    client = lightbulb.client_from_app(app, sync_commands=False)
+    """A client whose commands ask for `services`; it registers them with Discord, at its start, only if told to."""
+    guilds = [settings.dev_guild_id] if settings.dev_guild_id else []
+    client = lightbulb.client_from_app(app, sync_commands=register, default_enabled_guilds=guilds)
     for kind, service in services.items():
         client.di.registry_for(lightbulb.di.Contexts.DEFAULT).register_value(kind, service)
     for command in (mark_command(settings.slash_command_name), listen, Train):

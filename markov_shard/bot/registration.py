@@ -14,12 +14,11 @@ async def register_commands(bot: FleetBot, settings: Settings) -> None:
 
     `bot` is one without shards. Raises DiscordUnavailableError.
     """
-    client = build_client(bot, settings, {})
+    client = build_client(bot, settings, {}, register=True)
     try:
         await bot.open(1)
         try:
             await client.start()
-            await client.sync_application_commands()
         finally:
             await bot.close()
     except (hikari.HikariError, lightbulb.exceptions.LightbulbException, OSError) as error:
