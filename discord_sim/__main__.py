@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -29,7 +30,10 @@ def command(host: str, port: int, public_url: str, demo: bool, max_concurrency: 
     try:
         asyncio.run(_serve(sim, host, port, demo=demo))
     except OSError as error:
-        click.echo(f"discord-sim: cannot listen on {host}:{port}: {error.strerror or error}; choose --port", err=True)
+        click.echo(
+            f"discord-sim: cannot listen on {host}:{port}: {os.strerror(error.errno) if error.errno else error}; choose --port",
+            err=True,
+        )
         sys.exit(1)
 
 

@@ -6,6 +6,7 @@
     │   ├── DatabaseUnavailableError
     │   ├── RedisUnavailableError
     │   └── DiscordUnavailableError
+    │       └── DiscordRefusedError
     ├── SchemaError              the database's schema does not fit this code
     ├── SupersededError          a newer holder owns the shard: this process must stop writing for it
     ├── DamagedImageError        a stored chain image does not match its checksum
@@ -38,7 +39,11 @@ class RedisUnavailableError(ServiceUnavailableError):
 
 
 class DiscordUnavailableError(ServiceUnavailableError):
-    """Discord cannot be reached, or refuses the token."""
+    """Discord cannot be reached."""
+
+
+class DiscordRefusedError(DiscordUnavailableError):
+    """Discord refuses the token or an intent: trying again cannot help."""
 
 
 class SchemaError(MarkovShardError):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import hikari
 
-from markov_shard.errors import DiscordUnavailableError
+from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
 from markov_shard.settings import Settings, reveal
 
 
@@ -33,9 +33,9 @@ async def gateway_info(settings: Settings) -> hikari.GatewayBotInfo:
 def explained(error: BaseException) -> DiscordUnavailableError:
     """A library's error as one line for an operator."""
     if isinstance(error, hikari.UnauthorizedError):
-        return DiscordUnavailableError("Discord refuses the token: check TOKEN (Developer Portal, Bot, Reset Token)")
+        return DiscordRefusedError("Discord refuses the token: check TOKEN (Developer Portal, Bot, Reset Token)")
     if isinstance(error, hikari.GatewayServerClosedConnectionError) and error.code == 4014:
-        return DiscordUnavailableError(
+        return DiscordRefusedError(
             "Discord refuses the Message Content intent: switch it on in the Developer Portal, Bot, Privileged Intents"
         )
     return DiscordUnavailableError(f"Discord cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}")

@@ -6,7 +6,7 @@ import click
 
 from markov_shard.bot.service import ShardService, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
-from markov_shard.errors import DiscordUnavailableError
+from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
 from markov_shard.health import Finding, Health, Verdict, serve_health
 from markov_shard.logs import get_logger
 from markov_shard.ownership.agent import OwnershipAgent
@@ -55,9 +55,9 @@ async def _discord_answers(settings: Settings, stop: asyncio.Event) -> bool:
     while not stop.is_set():
         try:
             await gateway_info(settings)
+        except DiscordRefusedError:
+            raise
         except DiscordUnavailableError as error:
-            if "token" in str(error):
-                raise
             _log.warning("Discord does not answer; trying again", reason=str(error))
             await asyncio.sleep(1)
         else:

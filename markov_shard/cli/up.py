@@ -11,9 +11,16 @@ import click
 
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.cli.supervisor import Role, Supervisor
-from markov_shard.errors import MarkovShardError, ServiceUnavailableError
+from markov_shard.errors import (
+    DiscordRefusedError,
+    DiscordUnavailableError,
+    MarkovShardError,
+    ServiceUnavailableError,
+)
+from markov_shard.rest import gateway_info
 from markov_shard.runtime import ServiceUrls, service_urls
 from markov_shard.settings import Settings
+from markov_shard.shared.connect import connect_redis
 from markov_shard.store.migrate import migrate
 
 SIM_PORT = 8480
@@ -48,6 +55,7 @@ async def _up(settings: Settings, processes: int, workers: int, sim_port: int) -
         for kind, url in (("Postgres", settings.database_url), ("Redis", settings.redis_url)):
             _say(f"{kind}: {'the server of your settings' if url else f'embedded, under {settings.data_dir}'}")
         await migrate(urls.database)
+        await _require_servers(settings, urls)
         sim_url = f"http://127.0.0.1:{sim_port}"
         if local:
             _say("no TOKEN is set: using the local stand-in for Discord")
@@ -58,6 +66,19 @@ async def _up(settings: Settings, processes: int, workers: int, sim_port: int) -
     if supervisor.gave_up:
         raise MarkovShardError(supervisor.gave_up)
     _say("stopped; nothing is left running")
+
+
+async def _require_servers(settings: Settings, urls: ServiceUrls) -> None:
+    """One line now instead of one from every child. Discord's absence is waited out by them, a refusal is not."""
+    redis = await connect_redis(urls.redis)
+    await redis.aclose()
+    if settings.token is not None:
+        try:
+            await gateway_info(settings)
+        except DiscordRefusedError:
+            raise
+        except DiscordUnavailableError as error:
+            _say(f"Discord does not answer yet: {error}")
 
 
 def _roles(settings: Settings, urls: ServiceUrls, processes: int, workers: int, sim_port: int | None) -> list[Role]:
