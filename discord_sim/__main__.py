@@ -30,10 +30,8 @@ def command(host: str, port: int, public_url: str, demo: bool, max_concurrency: 
     try:
         asyncio.run(_serve(sim, host, port, demo=demo))
     except OSError as error:
-        click.echo(
-            f"discord-sim: cannot listen on {host}:{port}: {os.strerror(error.errno) if error.errno else error}; choose --port",
-            err=True,
-        )
+        reason = os.strerror(error.errno) if error.errno else error
+        click.echo(f"discord-sim: cannot listen on {host}:{port}: {reason}; choose --port", err=True)
         sys.exit(1)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AuthenticationError, BusyLoadingError
+from redis.exceptions import AuthenticationError, BusyLoadingError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -64,6 +64,9 @@ async def connect_redis(url: str, *, name: str = "markov-shard") -> Redis:
             raise RedisUnavailableError(f"REDIS_URL cannot be understood: {error}") from None
         try:
             await client.ping()
+        except ResponseError as error:  # refused, as by protected mode
+            await client.aclose()
+            raise RedisConnectionError(str(error).partition(". ")[0]) from None
         except BaseException:
             await client.aclose()
             raise

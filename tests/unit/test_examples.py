@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from markov_shard.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
-COMPOSE_ONLY = {"POSTGRES_PASSWORD", "REDIS_MAXMEMORY", "STATUS_PORT", "CHAT_PORT"}
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDIS_MAXMEMORY", "STATUS_PORT", "CHAT_PORT"}
 
 
 def test_env_example_names_every_setting() -> None:
