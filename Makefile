@@ -15,6 +15,17 @@ install-dev: $(VENV)/dev.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/pytest -m "not long" $(ARGS)
 
+# The long fault and scale runs, and what needs a browser or other parts from outside PyPI, which it installs.
+test-long: $(VENV)/dev.stamp
+	tests/install-outside
+	$(BIN)/pytest -m long $(ARGS)
+
+# Every table of benchmarks/README.md, peers included.
+bench: $(VENV)/dev.stamp
+	$(PIP) -e '.[bench]'
+	@for name in $(or $(NAMES),generate train open reply learn scale before-after cache); do \
+		echo "== $$name"; $(BIN)/markov-shard bench $$name --peers $(ARGS) || exit 1; done
+
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,60 @@
+"""`markov-shard bench`: measures, against peers and bounds. The benchmarks lie in `benchmarks/` of the source tree."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from markov_shard.cli.options import json_option, prepare, print_json
+from markov_shard.errors import MarkovShardError
+
+NAMES = ("generate", "train", "open", "reply", "learn", "scale", "before-after", "cache")
+
+
+class BenchmarkError(MarkovShardError):
+    """A benchmark cannot be run here."""
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES))
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Chat text as JSON lines with `message`, gzipped or not.",
+)
+@click.option("--peers", is_flag=True, help="Measure the peers too, in the same run.")
+@json_option
+def command(name: str, corpus: Path | None, peers: bool, as_json: bool) -> None:
+    """Runs one benchmark. A ratio above 1: ours is better."""
+    prepare("bench", quiet=True)
+    module_name = name.replace("-", "_")
+    try:
+        figures_module = importlib.import_module("benchmarks.figures")
+        module = importlib.import_module(f"benchmarks.{module_name}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("benchmarks"):
+            raise BenchmarkError(
+                f"benchmark {name}: run it in a checkout of the source, where benchmarks/ is"
+            ) from None
+        raise BenchmarkError(f"benchmark {name} needs {error.name}: `make bench` installs it") from None
+    figures = module.run(figures_module.Setup(corpus or _corpus(), peers))
+    if as_json:
+        print_json({figure.name: _document(figure) for figure in figures})
+        return
+    for figure in figures:
+        click.echo(f"{figure.name}: {figure.ours:,.6g} {figure.unit}")
+        for peer, value in figure.peers.items():
+            click.echo(f"    {peer}: {value:,.6g} {figure.unit} (ratio {figure.ratio.get(peer, 0):,.2f})")
+
+
+def _document(figure: Any) -> dict[str, object]:
+    return {"unit": figure.unit, "ours": figure.ours, "peers": dict(figure.peers), "ratio": figure.ratio}
+
+
+def _corpus() -> Path:
+    """The chat log that the published tables were made from, where it lies beside the checkout."""
+    path = Path(__file__).resolve().parents[3] / "shared" / "data" / "chat-135k.jsonl.gz"
+    if not path.is_file():
+        raise BenchmarkError("name a chat log with --corpus FILE (JSON lines with `message`, gzipped or not)")
+    return path
