@@ -61,7 +61,7 @@ class _RawTap:
 class FleetShard(hikari_shard.GatewayShardImpl):
     """A gateway connection that starts from a saved session and can leave without ending it."""
 
-    __slots__ = ("_gate", "_task", "identifies", "last_event_at", "resumes")
+    __slots__ = ("_gate", "_leaving", "_task", "identifies", "last_event_at", "resumes")
 
     def __init__(
         self, *, gate: IdentifyGate, on_dispatch: OnDispatch, resume: ResumePoint | None, **named: Any
@@ -69,6 +69,7 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         named["event_manager"] = _RawTap(named["event_manager"], on_dispatch)
         super().__init__(**named)
         self._gate = gate
+        self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self.last_event_at = time.monotonic()
         self.identifies = 0
@@ -84,6 +85,10 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         await super()._keep_alive()
 
     async def _connect(self) -> tuple[asyncio.Task[None], ...]:
+        if self._leaving:
+            # hikari dials again at once when a connection of some age closes; `close`, whose 1001 would end the
+            # session on that new connection, cancels this wait instead.
+            await asyncio.Event().wait()
         if self._seq is None:
             async with self._gate.permit(self._shard_id):
                 self.identifies += 1
@@ -120,6 +125,7 @@ class FleetShard(hikari_shard.GatewayShardImpl):
 
     async def leave(self) -> None:
         """Closes the connection but keeps the session, for the next owner to resume."""
+        self._leaving = True
         if self._ws is not None:
             await self._ws.send_close(code=KEEP_SESSION_CLOSE_CODE, message=b"handing over")
         if self.is_alive:

@@ -1,0 +1,61 @@
+"""Gateway shards against the stand-in: leaving must not end the session."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import hikari
+import pytest
+from hikari.impl import shard as hikari_shard
+
+from discord_sim import DEMO_TOKEN
+from discord_sim.demo import add_application, add_demo
+from discord_sim.server import DiscordSim
+from markov_shard.bot.gateway import FleetBot, FleetShard
+
+
+class OpenGate:
+    """Lets every IDENTIFY pass."""
+
+    @contextlib.asynccontextmanager
+    async def permit(self, shard_id: int) -> AsyncIterator[None]:
+        yield
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[DiscordSim]:
+    made = DiscordSim()
+    add_application(made)
+    add_demo(made)
+    async with made.serving():
+        yield made
+
+
+@pytest.fixture
+async def bot(sim: DiscordSim) -> AsyncIterator[FleetBot]:
+    made = FleetBot(
+        DEMO_TOKEN,
+        rest_url=f"{sim.public_url}/api/v10",
+        intents=hikari.Intents.GUILDS,
+        banner=None,
+        logs=None,
+    )
+    await made.open(1)
+    yield made
+    await made.close()
+
+
+async def connected(bot: FleetBot) -> FleetShard:
+    return await bot.add_shard(0, 1, gate=OpenGate(), on_dispatch=lambda seq, name, payload: None, resume=None)
+
+
+async def test_a_shard_that_leaves_keeps_its_session_and_dials_no_more(
+    sim: DiscordSim, bot: FleetBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A connection older than this window is dialled again without a pause, as after any length of real service.
+    monkeypatch.setattr(hikari_shard, "_BACKOFF_WINDOW", 0.0)
+    shard = await connected(bot)
+    await bot.drop_shard(shard)
+    sessions = list(sim.gateway.sessions)
+    assert [session.connected for session in sessions] == [False], "the session is there, for its next owner"
+    assert [session.resumes for session in sessions] == [0], "nothing was dialled again"
+    assert shard.resumes == 0
