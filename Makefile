@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
-.PHONY: up test test-long lint bench install install-dev lock clean
+.PHONY: up test test-long lint bench docs install install-dev lock clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/markov-shard up $(ARGS)
@@ -31,6 +31,10 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The pages that are generated from the code.
+docs: $(VENV)/dev.stamp
+	$(BIN)/python -m markov_shard.settings_page > docs/settings.md
 
 lock: $(VENV)/dev.stamp
 	$(BIN)/pip install --quiet uv

@@ -6,7 +6,9 @@ Text on a terminal, JSON elsewhere; always on standard error, since standard out
 import logging
 import re
 import sys
+import zoneinfo
 from collections.abc import MutableMapping
+from datetime import datetime, tzinfo
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -34,16 +36,27 @@ def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+def _stamp(zone: tzinfo) -> structlog.typing.Processor:
+    """Adds the time of the line, in the operator's zone."""
+
+    def stamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["timestamp"] = datetime.now(zone).isoformat(timespec="microseconds")
+        return event
+
+    return stamp
+
+
 def set_up_logging(
     level: str = "info",
     *,
     form: Literal["auto", "text", "json"] = "auto",
     role: str = "",
+    timezone: str = "UTC",
     stream: TextIO | None = None,
 ) -> None:
     """Configures structlog and the standard library's root logger; call it once, at a process's start.
 
-    `role` is bound to every line of the process.
+    `role` is bound to every line of the process; its time is one of `timezone`.
     """
     stream = stream or sys.stderr
     logging.addLevelName(TRACE, "TRACE")
@@ -52,7 +65,9 @@ def set_up_logging(
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True)
+        if timezone == "UTC"
+        else _stamp(zoneinfo.ZoneInfo(timezone)),
     ]
     text = form == "text" or (form == "auto" and stream.isatty())
     ending: list[structlog.typing.Processor] = (

@@ -1,20 +1,22 @@
 """Every setting of every role, typed and checked in one place.
 
-Precedence: the environment, then `.env`, then the JSON5 file (`config.json5` or `config.json` in
-CONFIG_DIR). Environment names are the field names in capitals; the file uses camelCase.
+Precedence: the environment, then `.env`, then the JSON5 file (see `settings_file`). Environment names are the
+field names in capitals, but for TZ; the file uses camelCase. `docs/settings.md` is generated from these types.
 """
 
 import re
+import zoneinfo
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from markov_shard.errors import SettingsError
-from markov_shard.settings_file import SettingsFile, find_settings_file
+from markov_shard.settings_file import Environment, SettingsFile, find_settings_file
 
 
 def _split_ids(value: object) -> object:
@@ -29,9 +31,22 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _known_timezone(value: object) -> object:
+    """`Europe/Berlin`, or `:Europe/Berlin` as some systems write it."""
+    name = value.strip().removeprefix(":") if isinstance(value, str) else value
+    if name == "UTC" or not isinstance(name, str):
+        return name
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone's name such as Europe/Berlin or UTC") from None
+    return name
+
+
 SnowflakeId = Annotated[int, Field(ge=0, lt=2**63)]
 SnowflakeIds = Annotated[frozenset[SnowflakeId], NoDecode, BeforeValidator(_split_ids)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 LogLevel = Literal["silent", "error", "warn", "info", "debug", "trace"]
 
 
@@ -50,11 +65,17 @@ class Settings(BaseSettings):
     slash_command_name: str = Field(
         "mark", pattern=r"^[a-z0-9_-]{1,32}$", description="Name of the slash command that answers"
     )
+    message_command_prefix: str = Field(
+        "!mark", pattern=r"^\S(.{0,30}\S)?$", description="What a message starts with that is a command to the bot"
+    )
     activity: str = Field("/help", max_length=128, description="What the bot's presence shows")
     owner_ids: SnowflakeIds = Field(frozenset(), description="Users who may do everything, comma-separated IDs")
     user_role_ids: SnowflakeIds = Field(
         frozenset(),
         description="When set, only members with one of these roles (and moderators) may generate",
+    )
+    response_channel_ids: SnowflakeIds = Field(
+        frozenset(), description="When set, mentions of the bot are answered in these channels only"
     )
     dev_guild_id: Annotated[SnowflakeId | None, BeforeValidator(_blank_is_none)] = Field(
         None, description="Register slash commands in this guild only, where they appear at once"
@@ -73,7 +94,25 @@ class Settings(BaseSettings):
     chain_cache_memory_limit: int = Field(
         256, ge=64, le=2048, description="Megabytes of chain images a process keeps open"
     )
-    worker_pool_size: int = Field(2, ge=1, le=16, description="Processes for CPU work in each worker")
+    worker_pool_size: int = Field(
+        2, ge=1, le=16, description="Processes for CPU work, of each shard process and worker"
+    )
+
+    # Rollout: first values of the flags, which `markov-shard flags` changes for the whole fleet while it runs
+    enable_markov_store: bool = Field(
+        True, description="Answer from compiled chain images; off: from a chain counted from the stored messages"
+    )
+    enable_worker_pool: bool = Field(True, description="Do CPU work in other processes")
+    enable_batch_optimization: bool = Field(
+        True, description="Write learned messages in batches; off: one statement a message"
+    )
+    enable_performance_monitoring: bool = Field(True, description="Measure how long each stage of an answer takes")
+    optimization_rollout_percentage: Percentage = Field(
+        Decimal(100), description="Share of guilds, in percent, that the enabled optimizations are for"
+    )
+    optimization_force_guild_ids: SnowflakeIds = Field(
+        frozenset(), description="Guilds that the enabled optimizations are for at any percentage"
+    )
 
     # The fleet
     database_url: OptionalSecret = Field(
@@ -96,8 +135,18 @@ class Settings(BaseSettings):
     http_port: int = Field(8400, ge=0, le=65_535, description="Their port; 0 chooses a free one")
 
     # Logging
+    timezone: Annotated[str, BeforeValidator(_known_timezone)] = Field(
+        "UTC", validation_alias=AliasChoices("timezone", "TZ"), description="Time zone of the times in log lines"
+    )
     log_level: LogLevel = Field("info", description="Least severe log lines shown; message text only at trace")
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
+
+    _notes: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should be told of where the settings came from, one line each."""
+        return self._notes
 
     @classmethod
     def settings_customise_sources(
@@ -120,7 +169,8 @@ def load_settings(overrides: Mapping[str, object] | None = None, *, directory: P
     """
     directory = directory or Path.cwd()
     dotenv = directory / ".env"
-    file = find_settings_file(directory, dotenv, {to_camel(name): name for name in Settings.model_fields})
+    environment = Environment.read(dotenv)
+    file = find_settings_file(directory, environment, {to_camel(name): name for name in Settings.model_fields})
 
     class Loaded(Settings):
         @classmethod
@@ -135,18 +185,26 @@ def load_settings(overrides: Mapping[str, object] | None = None, *, directory: P
 
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     try:
-        return Loaded(_env_file=dotenv, **given)  # type: ignore[arg-type]
+        settings = Loaded(_env_file=dotenv, **given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(_explain(error, file)) from None
+    known = {environment_name(name): name for name in Settings.model_fields}
+    settings._notes = (*file.notes, *environment.notes(known, file))  # noqa: SLF001 - ours, set once
+    return settings
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a field."""
+    return "TZ" if field == "timezone" else field.upper()
 
 
 def _explain(error: ValidationError, file: SettingsFile) -> str:
     problem = error.errors()[0]
-    name = str(problem["loc"][0])
+    name = "timezone" if problem["loc"][0] == "TZ" else str(problem["loc"][0])
     field = Settings.model_fields[name]
     shown = "(hidden)" if "Secret" in str(field.annotation) else repr(problem["input"])
     from_file = name in file.values and file.values[name] == problem["input"]
-    key = f"{to_camel(name)} in {file.path}" if from_file else name.upper()
+    key = f"{to_camel(name)} in {file.path}" if from_file else environment_name(name)
     allowed = problem["msg"][0].lower() + problem["msg"][1:]
     return f"setting {key} is {shown}: {allowed} ({field.description})"
 

@@ -12,9 +12,10 @@ import click
 import orjson
 
 from markov_shard.cli.supervisor import PARENT_FD
-from markov_shard.logs import set_up_logging
+from markov_shard.logs import get_logger, set_up_logging
 from markov_shard.settings import Settings, load_settings
 
+_log = get_logger(__name__)
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +31,10 @@ def prepare(role: str, *, quiet: bool = False, **overrides: object) -> Settings:
     """Loads the settings and sets up logging for a role or command; `quiet` shows warnings and errors only."""
     settings = load_settings(overrides)
     level = "warn" if quiet and settings.log_level == "info" else settings.log_level
-    set_up_logging(level, form=settings.log_format, role=role)
+    set_up_logging(level, form=settings.log_format, role=role, timezone=settings.timezone)
+    if PARENT_FD not in os.environ:  # `up` has said it for its children
+        for note in settings.notes:
+            _log.warning(note)
     return settings
 
 

@@ -7,7 +7,7 @@ import json5
 import pytest
 from pydantic.alias_generators import to_camel
 
-from markov_shard.settings import Settings, load_settings
+from markov_shard.settings import Settings, environment_name, load_settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_ONLY = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDIS_MAXMEMORY", "STATUS_PORT", "CHAT_PORT"}
@@ -15,7 +15,7 @@ COMPOSE_ONLY = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDIS_MAXMEMORY", "STATU
 
 def test_env_example_names_every_setting() -> None:
     named = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
-    assert named - COMPOSE_ONLY == {name.upper() for name in Settings.model_fields}
+    assert named - COMPOSE_ONLY == {environment_name(name) for name in Settings.model_fields}
 
 
 def test_the_example_config_names_every_setting() -> None:
@@ -26,7 +26,7 @@ def test_the_example_config_names_every_setting() -> None:
 
 def test_the_example_config_holds_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(environment_name(name), raising=False)
     monkeypatch.delenv("CONFIG_DIR", raising=False)
     text = (ROOT / "config.example.json5").read_text(encoding="utf-8")
     assert json5.loads(text)

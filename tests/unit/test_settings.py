@@ -1,17 +1,21 @@
 """Where a setting comes from, and what a wrong one says."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from markov_shard.errors import SettingsError
-from markov_shard.settings import Settings, load_settings, reveal
+from markov_shard.settings import Settings, environment_name, load_settings, reveal
+from markov_shard.settings_page import settings_page
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(environment_name(name), raising=False)
+    for name in ("CONFIG_DIR", "CONFIG_FILE_NAME"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_defaults_need_nothing(tmp_path: Path) -> None:
@@ -53,6 +57,11 @@ def test_id_lists_from_the_environment(
         ("STATE_SIZE", "6", ["STATE_SIZE", "'6'", "5"]),
         ("REST_URL", "discord", ["REST_URL", "'discord'"]),
         ("OWNER_IDS", "me", ["OWNER_IDS", "'me'"]),
+        ("TZ", "Mars/Base", ["TZ", "'Mars/Base'", "Europe/Berlin"]),
+        ("ENABLE_WORKER_POOL", "perhaps", ["ENABLE_WORKER_POOL", "'perhaps'", "boolean"]),
+        ("OPTIMIZATION_ROLLOUT_PERCENTAGE", "101", ["OPTIMIZATION_ROLLOUT_PERCENTAGE", "'101'", "100"]),
+        ("OPTIMIZATION_ROLLOUT_PERCENTAGE", "0.001", ["OPTIMIZATION_ROLLOUT_PERCENTAGE", "2 decimal places"]),
+        ("MESSAGE_COMMAND_PREFIX", " ", ["MESSAGE_COMMAND_PREFIX"]),
     ],
 )
 def test_a_wrong_value_is_one_line_naming_key_value_and_what_is_allowed(
@@ -99,3 +108,72 @@ def test_secrets_do_not_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "secret" not in repr(settings)
     assert "hidden" not in repr(settings)
     assert reveal(settings.token) == "very.secret.token"
+
+
+def test_the_environment_wins_over_the_file_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json5").write_text('{token: "from.the.file", timezone: "Asia/Tokyo", minScore: 3}')
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    (tmp_path / ".env").write_text("TOKEN=from.the.environment\n")
+    settings = load_settings(directory=tmp_path)
+    assert (settings.timezone, reveal(settings.token)) == ("Europe/Berlin", "from.the.environment")
+    assert settings.min_score == 3
+    assert settings.notes == (
+        f"set in the environment and in {tmp_path / 'config.json5'}, the environment wins: TOKEN, TZ",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "files", "read"),
+    [
+        ({}, ["config/config.json"], "config/config.json"),
+        ({}, ["config.json5", "config/config.json"], "config.json5"),
+        ({}, ["config.json", "config.json5"], "config.json"),
+        ({"CONFIG_DIR": "elsewhere"}, ["config.json", "elsewhere/config.json5"], "elsewhere/config.json5"),
+        ({"CONFIG_FILE_NAME": "mine"}, ["config.json", "mine.json5"], "mine.json5"),
+        ({"CONFIG_FILE_NAME": "mine.json"}, ["mine.json5"], "mine.json5"),
+        ({"CONFIG_FILE_NAME": "mine.conf"}, ["mine.conf"], "mine.conf"),
+    ],
+)
+def test_where_the_file_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], files: list[str], read: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for number, name in enumerate(files):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{{minScore: {100 + number}}}")
+    settings = load_settings(directory=tmp_path)
+    assert settings.min_score == 100 + files.index(read)
+    unread = [name for name in files if name != read and not variables]
+    assert settings.notes == tuple(f"{tmp_path / name} is not read, since {tmp_path / read} is" for name in unread)
+
+
+def test_a_variable_that_nearly_is_a_setting_is_pointed_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWNERS_IDS", "1")
+    assert load_settings(directory=tmp_path).notes == (
+        "environment variable OWNERS_IDS is no setting; did you mean OWNER_IDS?",
+    )
+
+
+def test_a_settings_file_of_the_single_process_bot_is_read_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.json").write_text("""{
+        "token": "a.b.c", "messageCommandPrefix": "!bot", "slashCommandName": "bot", "activity": "\\"!bot help\\"",
+        "ownerIds": ["82684276755136512"], "userRoleIds": ["734548250895319070"], "timezone": "America/Chicago",
+        "logLevel": "trace", "stateSize": 3, "maxTries": 2000, "minScore": 15, "devGuildId": "1234567890",
+        "responseChannelIds": ["734548250895319070"], "enableMarkovStore": true, "enableWorkerPool": false,
+        "workerPoolSize": 4, "enableBatchOptimization": true, "batchSize": 2000, "chainCacheMemoryLimit": 128,
+        "chainSaveDebounceMs": 5000, "optimizationRolloutPercentage": 12.5,
+        "optimizationForceGuildIds": ["1", "2"], "enablePerformanceMonitoring": false
+    }""")
+    settings = load_settings(directory=tmp_path)
+    assert settings.optimization_rollout_percentage == Decimal("12.5")
+    assert settings.optimization_force_guild_ids == {1, 2}
+    assert settings.response_channel_ids == {734548250895319070}
+    assert (settings.timezone, settings.activity) == ("America/Chicago", '"!bot help"')
+    assert settings.notes == ()
+
+
+def test_the_settings_page_is_what_the_types_say() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_page(), "run `make docs`"
