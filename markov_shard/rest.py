@@ -1,9 +1,11 @@
 """Discord's REST API outside the gateway bot: for the coordinator and the workers."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import hikari
+from hikari.internal import routes
 
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
 from markov_shard.settings import Settings, reveal
@@ -28,6 +30,22 @@ async def gateway_info(settings: Settings) -> hikari.GatewayBotInfo:
             return await rest.fetch_gateway_bot_info()
     except (hikari.HikariError, OSError) as error:
         raise explained(error) from error
+
+
+_REFRESH_URLS = routes.Route("POST", "/attachments/refresh-urls")
+
+
+async def refresh_urls(rest: hikari.api.RESTClient, urls: Sequence[str]) -> Mapping[str, str | None]:
+    """New signatures for up to 50 attachment URLs; None for a file that is gone. Raises DiscordUnavailableError.
+
+    hikari has no method for this route; its own request keeps our one set of rate limits.
+    """
+    client: Any = rest
+    try:
+        found = await client._request(_REFRESH_URLS.compile(), json={"attachment_urls": list(urls)})  # noqa: SLF001
+    except (hikari.HikariError, OSError) as error:
+        raise explained(error) from error
+    return {pair["original"]: pair["refreshed"] for pair in found["refreshed_urls"]}
 
 
 def explained(error: BaseException) -> DiscordUnavailableError:

@@ -24,11 +24,14 @@ from markov_shard.guilds.registry import Guilds
 from markov_shard.health import Finding, Verdict
 from markov_shard.health.metrics import Metrics
 from markov_shard.ownership.runner import ShardHealth
+from markov_shard.rest import refresh_urls
 from markov_shard.runtime import Runtime
 from markov_shard.settings import Settings, reveal
+from markov_shard.shared.cdn_urls import CdnUrls
 from markov_shard.shared.image_cache import ImageCache
 from markov_shard.shared.news import News, listen
 from markov_shard.shared.sessions import Sessions
+from markov_shard.store.messages import drop_attachment
 from markov_shard.store.pool import Database
 
 INTENTS = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
@@ -106,12 +109,19 @@ class ShardService:
         )
         chosen = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
         self.answers = Answers(self.guilds, self.hosting, settings, random.Random(), chosen.observe)
+        self.cdn_urls = CdnUrls(
+            runtime.redis,
+            lambda urls: refresh_urls(self.bot.rest, urls),
+            holder=runtime.name,
+            on_gone=self._drop_attachment,
+        )
         self._measure()
         self._client = build_client(
             self.bot,
             settings,
             {
                 Answers: self.answers,
+                CdnUrls: self.cdn_urls,
                 Hosting: self.hosting,
                 Database: runtime.database,
                 Permissions: Permissions(settings),
@@ -130,6 +140,19 @@ class ShardService:
         gauge("markov_oldest_waiting_seconds", "Age of the oldest of them", lambda: self.learner.oldest_age)
         gauge("markov_chains_open", "Chains in memory", lambda: self.guilds.open_chains)
         gauge("markov_chains_bytes", "Bytes of chains in memory, mapped images included", lambda: self.guilds.memory)
+
+        totals, urls = self.metrics.totals, self.cdn_urls
+        totals("markov_cdn_urls", "Questions for an attachment's URL, by how it was found", "outcome", urls.by_outcome)
+        gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
+        total("markov_cdn_refresh_requests", "Refresh requests sent to Discord", lambda: urls.requests)
+
+    async def _drop_attachment(self, guild_id: int, url: str) -> None:
+        """Takes a file that is gone out of the guild's messages, if this process still owns the guild."""
+        owner = self.hosting.owner_of(guild_id)
+        if owner is not None:
+            async with self._runtime.database.transaction() as connection:
+                await owner.require(connection)
+                await drop_attachment(connection, guild_id, url)
 
     def _connected(self) -> int:
         states = (self.hosting.shard_health(shard_id).state for shard_id in self.hosting.shard_ids)

@@ -1,6 +1,6 @@
 """Prometheus metrics of one process: names as https://prometheus.io/docs/practices/naming/, no guild or user labels."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily
@@ -23,6 +23,20 @@ class _Total(Collector):
         return [CounterMetricFamily(self._name, self._text, value=self._read())]
 
 
+class _Totals(Collector):
+    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._text, self._label, self._read = name, text, label, read
+
+    def describe(self) -> Iterable[Metric]:
+        return [CounterMetricFamily(self._name, self._text, labels=[self._label])]
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
+        for value, count in sorted(self._read().items()):
+            family.add_metric([value], count)
+        return [family]
+
+
 class Metrics:
     """A registry of its own for each process object, so that tests may hold several."""
 
@@ -39,6 +53,10 @@ class Metrics:
     def total(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A count that only grows, read when it is scraped; `_total` is appended to its name."""
         self.registry.register(_Total(name, text, read))
+
+    def totals(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """As `total`, one count for each value of a label that has few, known values."""
+        self.registry.register(_Totals(name, text, label, read))
 
     def seconds(self, name: str, text: str) -> Histogram:
         """Durations, with buckets around this project's budgets."""

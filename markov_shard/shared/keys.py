@@ -74,6 +74,16 @@ def image_chunk(guild_id: int, audience: str, version: int, chunk_no: int) -> st
     return f"{PREFIX}:image:{guild_id}:{audience}:{version}:{chunk_no}"
 
 
+def cdn_url(digest: str) -> str:
+    """String with TTL: a CDN URL whose signature is valid for the key's life. Written by whoever refreshed it."""
+    return f"{PREFIX}:{{cdn:{digest}}}:url"
+
+
+def cdn_refresh(digest: str) -> str:
+    """String with TTL: the process that is refreshing a CDN URL now. Written by that process."""
+    return f"{PREFIX}:{{cdn:{digest}}}:refresh"
+
+
 def guild_news() -> str:
     """Channel: msgpack of what changed of a guild outside its owner's process (image published, channels, forget).
 

@@ -106,6 +106,17 @@ async def bury_messages(connection: Connection, guild_id: int, message_ids: Sequ
     )
 
 
+async def drop_attachment(connection: Connection, guild_id: int, url: str) -> int:
+    """Takes an attachment's URL, as it was first seen, out of the guild's messages; returns how many had it."""
+    status: str = await connection.execute(
+        "UPDATE messages SET attachments = attachments - $2::text"
+        " WHERE guild_id = $1 AND attachments <> '[]' AND attachments ? $2::text",
+        guild_id,
+        url,
+    )
+    return int(status.rsplit(" ", 1)[1])
+
+
 async def stream_messages(
     connection: Connection, guild_id: int, generation: int, *, after_seq: int, up_to_seq: int, batch: int
 ) -> AsyncIterator[list[StoredMessage]]:

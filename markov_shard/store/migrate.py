@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import asyncpg
@@ -31,7 +32,7 @@ class Migration:
 
 
 def read_migrations(folder: Path | None = None) -> Sequence[Migration]:
-    """All migrations in order. Raises SchemaError for a gap or a missing way back."""
+    """All migrations in order; numbers may have gaps. Raises SchemaError for one used twice or a missing way back."""
     folder = folder or _folder()
     found = []
     for path in sorted(folder.glob("*.up.sql")):
@@ -41,8 +42,9 @@ def read_migrations(folder: Path | None = None) -> Sequence[Migration]:
             raise SchemaError(f"{path}: not named NNNN_words.up.sql, or its .down.sql is missing")
         up, down = path.read_text(encoding="utf-8"), back.read_text(encoding="utf-8")
         found.append(Migration(int(match["version"]), match["name"], up, down))
-    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
-        raise SchemaError(f"{folder}: migrations must be numbered 0001, 0002, … without a gap")
+    for earlier, later in pairwise(found):
+        if earlier.version == later.version:
+            raise SchemaError(f"{folder}: two migrations have the number {later.version:04}")
     return found
 
 
@@ -52,8 +54,8 @@ def _folder() -> Path:
 
 
 @asynccontextmanager
-async def _locked(url: str) -> AsyncIterator[tuple[Connection, int]]:
-    """The one connection that may migrate now, and the version the schema stands at."""
+async def _locked(url: str) -> AsyncIterator[tuple[Connection, frozenset[int]]]:
+    """The one connection that may migrate now, and the migrations that the database has."""
     with database_errors(place_of(url)):
         connection = await asyncpg.connect(url, timeout=10)
         try:
@@ -62,20 +64,20 @@ async def _locked(url: str) -> AsyncIterator[tuple[Connection, int]]:
                 "CREATE TABLE IF NOT EXISTS schema_migrations ("
                 " version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
             )
-            yield connection, await _version(connection)
+            yield connection, await _applied(connection)
         finally:
             await connection.close()
 
 
-async def _version(connection: Connection) -> int:
-    version: int = await connection.fetchval("SELECT coalesce(max(version), 0) FROM schema_migrations")
-    return version
+async def _applied(connection: Connection) -> frozenset[int]:
+    return frozenset(row["version"] for row in await connection.fetch("SELECT version FROM schema_migrations"))
 
 
-def _refuse_newer(version: int, known: Sequence[Migration], place: str) -> None:
-    if version > len(known):
+def _refuse_newer(applied: frozenset[int], known: Sequence[Migration], place: str) -> None:
+    version, newest = max(applied, default=0), known[-1].version
+    if version > newest:
         raise SchemaError(
-            f"the database at {place} is at migration {version}, newer than this program's {len(known)}: "
+            f"the database at {place} is at migration {version}, newer than this program's {newest}: "
             "run the newer program, or migrate back with it first"
         )
 
@@ -83,28 +85,31 @@ def _refuse_newer(version: int, known: Sequence[Migration], place: str) -> None:
 async def migrate(url: str, *, to: int | None = None, folder: Path | None = None) -> list[str]:
     """Brings the database to version `to` (the newest by default), forward or back; each step is one transaction.
 
+    A step that is missing below the database's version, as after a branch was merged, is taken too.
     Returns the names of the steps taken, `-` before those taken back.
     Raises SchemaError when the database is newer than the code, DatabaseUnavailableError when out of reach.
     """
     known = read_migrations(folder)
-    target = len(known) if to is None else to
-    if not 0 <= target <= len(known):
-        raise SchemaError(f"there is no migration {target}: the newest is {len(known)}")
+    target = known[-1].version if to is None else to
+    if target not in {0, *(step.version for step in known)}:
+        raise SchemaError(f"there is no migration {target}: the newest is {known[-1].version}")
     taken = []
-    async with _locked(url) as (connection, version):
-        _refuse_newer(version, known, place_of(url))
-        for step in known[version:target]:
-            async with connection.transaction():
-                await connection.execute(step.up)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", step.version, step.name
-                )
-            taken.append(f"{step.version:04}_{step.name}")
-        for step in reversed(known[target:version]):
-            async with connection.transaction():
-                await connection.execute(step.down)
-                await connection.execute("DELETE FROM schema_migrations WHERE version = $1", step.version)
-            taken.append(f"-{step.version:04}_{step.name}")
+    async with _locked(url) as (connection, applied):
+        _refuse_newer(applied, known, place_of(url))
+        for step in known:
+            if step.version <= target and step.version not in applied:
+                async with connection.transaction():
+                    await connection.execute(step.up)
+                    await connection.execute(
+                        "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", step.version, step.name
+                    )
+                taken.append(f"{step.version:04}_{step.name}")
+        for step in reversed(known):
+            if step.version > target and step.version in applied:
+                async with connection.transaction():
+                    await connection.execute(step.down)
+                    await connection.execute("DELETE FROM schema_migrations WHERE version = $1", step.version)
+                taken.append(f"-{step.version:04}_{step.name}")
     return taken
 
 
@@ -112,11 +117,13 @@ async def check_schema(connection: Connection, place: str) -> None:
     """Raises SchemaError unless the database stands where this code expects it."""
     known = read_migrations()
     try:
-        version = await _version(connection)
+        applied = await _applied(connection)
     except asyncpg.UndefinedTableError:
-        version = 0
-    _refuse_newer(version, known, place)
-    if version < len(known):
+        applied = frozenset()
+    _refuse_newer(applied, known, place)
+    missing = [step.version for step in known if step.version not in applied]
+    if missing:
         raise SchemaError(
-            f"the database at {place} is at migration {version} of {len(known)}: run `markov-shard migrate`"
+            f"the database at {place} lacks migration {missing[0]:04}"
+            f"{f' and {len(missing) - 1} more' if missing[1:] else ''}: run `markov-shard migrate`"
         )

@@ -1,10 +1,11 @@
-"""The private names of hikari that `markov_shard/bot/gateway.py` stands on: a release that changes one fails here."""
+"""The private names of hikari that `bot/gateway.py` and `rest.py` stand on: a release that changes one fails here."""
 
 import inspect
 
 import hikari
 import pytest
 from hikari.impl import shard as hikari_shard
+from hikari.internal import routes
 
 SHARD = hikari_shard.GatewayShardImpl
 
@@ -76,3 +77,8 @@ def test_the_bot_has_the_slot(name: str) -> None:
 def test_a_raw_event_reaches_the_event_manager_with_its_shard() -> None:
     parameters = list(inspect.signature(hikari.api.EventManager.consume_raw_event).parameters)
     assert parameters == ["self", "event_name", "shard", "payload"]
+
+
+def test_a_route_that_hikari_lacks_can_be_requested() -> None:
+    assert "json" in inspect.signature(hikari.impl.RESTClientImpl._request).parameters
+    assert routes.Route("POST", "/attachments/refresh-urls").compile().method == "POST"

@@ -13,7 +13,9 @@ from markov_shard.store.messages import (
     StoredMessage,
     bury_messages,
     count_messages,
+    drop_attachment,
     learn_messages,
+    read_messages,
     stream_messages,
 )
 from markov_shard.store.pool import Database
@@ -122,3 +124,21 @@ async def _until_waiting(database: Database, text: str) -> None:
                     f"%{text}%",
                 ):
                     return
+
+
+async def test_a_file_that_is_gone_is_taken_out_of_every_message_that_has_it(database: Database) -> None:
+    gone, kept = "https://cdn.example/1/a.png?ex=1", "https://cdn.example/1/b.png?ex=1"
+    async with database.transaction() as connection:
+        await learn_messages(
+            connection,
+            GUILD,
+            [
+                StoredMessage(1, 1, 2, "both", (gone, kept)),
+                StoredMessage(2, 1, 2, "one", (gone,)),
+                StoredMessage(3, 1, 2, "none"),
+            ],
+        )
+        assert await drop_attachment(connection, GUILD, gone) == 2
+        assert await drop_attachment(connection, GUILD + 1, kept) == 0
+        left = await read_messages(connection, GUILD, 1, [1, 2, 3])
+    assert {message.message_id: message.attachments for message in left} == {1: (kept,), 2: (), 3: ()}
