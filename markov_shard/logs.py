@@ -7,11 +7,14 @@ import logging
 import re
 import sys
 import zoneinfo
-from collections.abc import MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from datetime import datetime, tzinfo
 from typing import Any, Literal, TextIO
 
 import structlog
+
+_SHORTEST_SECRET = 6
+"""A known secret shorter than this (the compose file's default password) would hide ordinary words."""
 
 TRACE = 5
 """Below DEBUG: the only level at which message text may be logged. The same number hikari uses."""
@@ -25,14 +28,61 @@ _LEVELS = {
     "trace": TRACE,
 }
 
-# A Discord token (base64(id).x.y) and a password inside a URL, wherever they turn up in a line.
-_SECRETS = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}|(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
+_SECRETS = re.compile(
+    r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}"  # a Discord token: base64(id).x.y
+    r"|(?<=://)[^/@\s]*:[^/@\s]+(?=@)"  # user and password inside a URL
+    r"|aW50ZXJhY3Rpb246[\w=-]+"  # an interaction's token: base64("interaction:…
+    r"|(?<=/webhooks/)\d+/[\w=-]+"  # a webhook's, and with it the right to write in its name
+    r"|(?<=[?&]hm=)[0-9a-f]{16,}"  # the signature of an attachment's URL
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_TRACEBACKS = ("exception", "stack")
 
 
-def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def hide_secrets(text: str) -> str:
+    """The text without tokens and passwords, wherever in it they stand."""
+    return _SECRETS.sub("(hidden)", text)
+
+
+def as_one_line(text: str) -> str:
+    """The text with line ends, escape sequences and other control characters spelt out, so that it cannot pose as
+    a line of its own or steer a terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with every text in it changed, however deep in lists and mappings."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {_mapped(key, change): _mapped(part, change) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_mapped(part, change) for part in value]
+    return value if isinstance(value, (int, float, bool, type(None))) else change(str(value))
+
+
+def _without(secrets: Collection[str]) -> structlog.typing.Processor:
+    """Takes secrets out of a whole line: those of these settings, and whatever looks like one."""
+    known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+    def hide(text: str) -> str:
+        for secret in known:
+            text = text.replace(secret, "(hidden)")
+        return hide_secrets(text)
+
+    def clean(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            event[key] = _mapped(value, hide)
+        return event
+
+    return clean
+
+
+def _flat(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For text: one line an event, but for tracebacks. JSON escapes by itself."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = _SECRETS.sub("(hidden)", value)
+        if key not in _TRACEBACKS:
+            event[key] = _mapped(value, as_one_line)
     return event
 
 
@@ -52,11 +102,12 @@ def set_up_logging(
     form: Literal["auto", "text", "json"] = "auto",
     role: str = "",
     timezone: str = "UTC",
+    secrets: Collection[str] = (),
     stream: TextIO | None = None,
 ) -> None:
     """Configures structlog and the standard library's root logger; call it once, at a process's start.
 
-    `role` is bound to every line of the process; its time is one of `timezone`.
+    `role` is bound to every line of the process; its time is one of `timezone`. None of `secrets` is ever written.
     """
     stream = stream or sys.stderr
     logging.addLevelName(TRACE, "TRACE")
@@ -70,11 +121,15 @@ def set_up_logging(
         else _stamp(zoneinfo.ZoneInfo(timezone)),
     ]
     text = form == "text" or (form == "auto" and stream.isatty())
-    ending: list[structlog.typing.Processor] = (
-        [_hide_secrets, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
         if text
-        else [structlog.processors.format_exc_info, _hide_secrets, structlog.processors.JSONRenderer()]
+        else structlog.processors.JSONRenderer()
     )
+    ending: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _without(secrets)]
+    ending += [_flat, renderer] if text else [renderer]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -84,7 +139,8 @@ def set_up_logging(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(_LEVELS[level])
+    handler.setLevel(_LEVELS[level])
+    root.setLevel(min(_LEVELS[level], logging.WARNING))  # what is not shown is counted still, by `health.tally`
     for name in ("hikari.ux", "hikari.bot"):  # banners and talk of sessions that the fleet decides about
         logging.getLogger(name).setLevel(logging.ERROR if root.level > logging.DEBUG else root.level)
     structlog.configure(

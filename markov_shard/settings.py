@@ -46,6 +46,7 @@ def _known_timezone(value: object) -> object:
 SnowflakeId = Annotated[int, Field(ge=0, lt=2**63)]
 SnowflakeIds = Annotated[frozenset[SnowflakeId], NoDecode, BeforeValidator(_split_ids)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+LongSecret = Annotated[Annotated[SecretStr, Field(min_length=16)] | None, BeforeValidator(_blank_is_none)]
 Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 LogLevel = Literal["silent", "error", "warn", "info", "debug", "trace"]
 
@@ -133,6 +134,9 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address the health and status endpoints bind to")
     http_port: int = Field(8400, ge=0, le=65_535, description="Their port; 0 chooses a free one")
+    status_token: LongSecret = Field(
+        None, description="Password for changing things on the status page; without it, it only shows"
+    )
 
     # Logging
     timezone: Annotated[str, BeforeValidator(_known_timezone)] = Field(

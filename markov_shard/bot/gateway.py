@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import hikari
 from hikari.impl import shard as hikari_shard
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from markov_shard.logs import get_logger
 
@@ -52,7 +53,11 @@ class _RawTap:
     def consume_raw_event(self, name: str, shard: "FleetShard", payload: Any) -> None:
         shard.last_event_at = time.monotonic()
         self._on_dispatch(shard.last_seq, name, payload)
-        self._event_manager.consume_raw_event(name, shard, payload)
+        if name == "INTERACTION_CREATE":  # one trace for all that a command does
+            with bound_contextvars(trace=payload["id"], guild=payload.get("guild_id")):
+                self._event_manager.consume_raw_event(name, shard, payload)
+        else:
+            self._event_manager.consume_raw_event(name, shard, payload)
 
     def dispatch(self, *args: Any, **named: Any) -> Any:
         return self._event_manager.dispatch(*args, **named)
@@ -81,6 +86,7 @@ class FleetShard(hikari_shard.GatewayShardImpl):
             self._user_id = hikari.Snowflake(resume.user_id)
 
     async def _keep_alive(self) -> None:
+        bind_contextvars(shard=self._shard_id)  # on every line of this connection and of whatever handles its events
         self._task = asyncio.current_task()  # known before `start` returns, so that a start can be abandoned
         await super()._keep_alive()
 

@@ -3,13 +3,17 @@
 import asyncio
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import hikari
 
 from markov_shard.bot.events import GuildEvents
 from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint
 from markov_shard.bot.intake import Intake
+from markov_shard.bot.timing import ReplyClock
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.owner import Owner
@@ -46,6 +50,7 @@ class Hosting:
         learner: Learner,
         gate: IdentifyGate,
         activity: hikari.Activity | None = None,
+        reply_clock: ReplyClock | None = None,
     ) -> None:
         self._bot = bot
         self._database = database
@@ -54,6 +59,10 @@ class Hosting:
         self._learner = learner
         self._gate = gate
         self._activity = activity
+        self._reply_clock = reply_clock or ReplyClock()
+        self.events: Counter[str] = Counter()
+        """Gateway events received, by name."""
+        self._gone_resumes = self._gone_identifies = 0
         self._hosted: dict[int, _Hosted] = {}
         self._opening = asyncio.Lock()
 
@@ -76,7 +85,7 @@ class Hosting:
                 shard.shard_id,
                 shard.shard_count,
                 gate=self._gate,
-                on_dispatch=hosted.intake.handle,
+                on_dispatch=partial(self._dispatched, hosted.intake),
                 resume=resume,
                 activity=self._activity,
             )
@@ -107,6 +116,22 @@ class Hosting:
             await self._save(hosted)
             self._abandon(hosted)
         _log.info("shard is let go", shard=shard.shard_id, of=shard.shard_count, drained=drain)
+
+    def _dispatched(self, intake: Intake, seq: int, name: str, payload: Any) -> None:
+        self.events[name] += 1
+        if name in ("MESSAGE_CREATE", "INTERACTION_CREATE"):
+            self._reply_clock.arrived()
+        intake.handle(seq, name, payload)
+
+    @property
+    def resumes(self) -> int:
+        """Resumed sessions of all shards this process has had."""
+        return self._gone_resumes + sum(hosted.shard.resumes for hosted in self._hosted.values() if hosted.shard)
+
+    @property
+    def identifies(self) -> int:
+        """IDENTIFYs of all shards this process has had."""
+        return self._gone_identifies + sum(hosted.shard.identifies for hosted in self._hosted.values() if hosted.shard)
 
     def shard_health(self, shard_id: int) -> ShardHealth:
         """What is known of a shard's connection now."""
@@ -168,7 +193,9 @@ class Hosting:
     def _abandon(self, hosted: _Hosted) -> None:
         hosted.intake.close()
         self._guilds.abandon(hosted.owner)
-        self._hosted.pop(hosted.owner.shard_id, None)
+        if self._hosted.pop(hosted.owner.shard_id, None) is not None and hosted.shard is not None:
+            self._gone_resumes += hosted.shard.resumes
+            self._gone_identifies += hosted.shard.identifies
 
     async def _open_bot(self, shard_count: int) -> None:
         async with self._opening:

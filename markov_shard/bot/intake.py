@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from structlog.contextvars import bind_contextvars
+
 from markov_shard.bot.directory import ChannelDirectory
 from markov_shard.bot.events import GuildEvents, Payload
 from markov_shard.errors import MarkovShardError, SupersededError
@@ -67,6 +69,7 @@ class Intake:
 
     async def _work(self, guild_id: int, queue: _GuildQueue) -> None:
         """Works off a guild's waiting events one after the other, again and again while Postgres is away."""
+        bind_contextvars(guild=str(guild_id), shard=self._owner.shard_id)
         delay = 0.1
         while queue.waiting:
             event = queue.waiting[0]

@@ -5,6 +5,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import asdict
+from typing import Any
 
 import hikari
 import orjson
@@ -13,7 +14,9 @@ from markov_shard.bot.answers import Answers
 from markov_shard.bot.client import build_client
 from markov_shard.bot.gateway import FleetBot, IdentifyGate
 from markov_shard.bot.hosting import Hosting
+from markov_shard.bot.measures import measure_gateway, measure_learning, shard_figures
 from markov_shard.bot.permissions import Permissions
+from markov_shard.bot.timing import ReplyClock
 from markov_shard.bot.trainer import Trainer
 from markov_shard.errors import SettingsError
 from markov_shard.guilds.image_files import ImageFiles
@@ -75,7 +78,10 @@ class ShardService:
         self._runtime = runtime
         self.metrics = Metrics()
         self._tasks: set[asyncio.Future[object]] = set()
-        opener = ChainOpener(
+        replied = self.metrics.seconds("markov_reply_seconds", "Seconds from an event to the sending of its reply")
+        self.reply_clock = ReplyClock(replied.observe)
+        flushed = self.metrics.seconds("markov_flush_seconds", "Seconds it took to store what was learned")
+        self._opener = ChainOpener(
             runtime.database,
             ImageCache(runtime.redis),
             ImageFiles(settings.data_dir / "images"),
@@ -89,10 +95,11 @@ class ShardService:
             on_stored=self.trainer.consider_compiling,
             on_flushed=lambda: self._spawn(self.hosting.save_positions()),
             on_superseded=on_superseded,
+            observe_flush=flushed.observe,
         )
         self.guilds = Guilds(
             runtime.database,
-            opener,
+            self._opener,
             self.learner,
             memory_limit=settings.chain_cache_memory_limit << 20,
             on_damaged=lambda guild_id: self._spawn(self.trainer.request_compile(guild_id)),
@@ -106,6 +113,7 @@ class ShardService:
             self.learner,
             gate,
             hikari.Activity(name=settings.activity) if settings.activity else None,
+            self.reply_clock,
         )
         chosen = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
         self.answers = Answers(self.guilds, self.hosting, settings, random.Random(), chosen.observe)
@@ -130,17 +138,10 @@ class ShardService:
         )
 
     def _measure(self) -> None:
+        measure_gateway(self.metrics, self.hosting)
+        measure_learning(self.metrics, self.learner, self.guilds, self._opener)
+        self.metrics.total("markov_replies", "Events replied to", lambda: self.reply_clock.replies)
         gauge, total = self.metrics.gauge, self.metrics.total
-        gauge("markov_shards_connected", "Shards connected to Discord", self._connected)
-        total("markov_messages_stored", "Messages this process has written", lambda: self.learner.stored)
-        total("markov_messages_unlearned", "Messages this process has taken out", lambda: self.guilds.unlearned)
-        gauge(
-            "markov_messages_waiting", "Learned messages that Postgres does not hold yet", lambda: self.learner.waiting
-        )
-        gauge("markov_oldest_waiting_seconds", "Age of the oldest of them", lambda: self.learner.oldest_age)
-        gauge("markov_chains_open", "Chains in memory", lambda: self.guilds.open_chains)
-        gauge("markov_chains_bytes", "Bytes of chains in memory, mapped images included", lambda: self.guilds.memory)
-
         totals, urls = self.metrics.totals, self.cdn_urls
         totals("markov_cdn_urls", "Questions for an attachment's URL, by how it was found", "outcome", urls.by_outcome)
         gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
@@ -153,10 +154,6 @@ class ShardService:
             async with self._runtime.database.transaction() as connection:
                 await owner.require(connection)
                 await drop_attachment(connection, guild_id, url)
-
-    def _connected(self) -> int:
-        states = (self.hosting.shard_health(shard_id).state for shard_id in self.hosting.shard_ids)
-        return sum(state == "connected" for state in states)
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.ensure_future(work)
@@ -185,9 +182,9 @@ class ShardService:
     async def _on_news(self, news: News) -> None:
         self._spawn(self.guilds.refresh(news.guild_id))
 
-    def chain_figures(self) -> Mapping[str, int]:
-        """How many chains are open, and their bytes."""
-        return {"open": self.guilds.open_chains, "bytes": self.guilds.memory}
+    def figures(self) -> Mapping[str, Any]:
+        """For the heartbeat."""
+        return shard_figures(self.hosting, self.reply_clock, self.learner, self.guilds)
 
     # --- health ---------------------------------------------------------------------------------------------
 

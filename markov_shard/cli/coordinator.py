@@ -9,6 +9,8 @@ from markov_shard.bot.registration import register_commands
 from markov_shard.bot.service import build_bot, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.health import Health, serve_health
+from markov_shard.health.metrics import Metrics
+from markov_shard.health.process import measured_process
 from markov_shard.rest import gateway_info
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings
@@ -33,7 +35,13 @@ async def _coordinator(settings: Settings) -> None:
     async with open_runtime(settings, "coordinator", pool_size=4) as runtime:
         health = Health("coordinator", runtime.name)
         routes = status_routes(runtime)
-        async with serve_health(health, settings.http_host, settings.http_port, routes=routes) as url:
+        metrics = Metrics()
+        async with (
+            measured_process(metrics, health, runtime.database),
+            serve_health(
+                health, settings.http_host, settings.http_port, routes=routes, registry=metrics.registry
+            ) as url,
+        ):
             coordinator = Coordinator(
                 runtime,
                 ask_discord=ask_discord,

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import orjson
 
 from markov_shard.cli.supervisor import PARENT_FD
 from markov_shard.logs import get_logger, set_up_logging
-from markov_shard.settings import Settings, load_settings
+from markov_shard.settings import Settings, load_settings, reveal
 
 _log = get_logger(__name__)
 R = TypeVar("R")
@@ -31,7 +32,9 @@ def prepare(role: str, *, quiet: bool = False, **overrides: object) -> Settings:
     """Loads the settings and sets up logging for a role or command; `quiet` shows warnings and errors only."""
     settings = load_settings(overrides)
     level = "warn" if quiet and settings.log_level == "info" else settings.log_level
-    set_up_logging(level, form=settings.log_format, role=role, timezone=settings.timezone)
+    secrets = [reveal(secret) or "" for secret in (settings.token, settings.status_token)]
+    secrets += [urlsplit(reveal(url) or "").password or "" for url in (settings.database_url, settings.redis_url)]
+    set_up_logging(level, form=settings.log_format, role=role, timezone=settings.timezone, secrets=secrets)
     if PARENT_FD not in os.environ:  # `up` has said it for its children
         for note in settings.notes:
             _log.warning(note)

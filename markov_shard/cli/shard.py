@@ -8,6 +8,7 @@ from markov_shard.bot.service import ShardService, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
 from markov_shard.health import Finding, Health, Verdict, serve_health
+from markov_shard.health.process import measured_process
 from markov_shard.logs import get_logger
 from markov_shard.ownership.agent import OwnershipAgent
 from markov_shard.rest import gateway_info
@@ -32,10 +33,17 @@ async def _shard(settings: Settings) -> None:
         health = Health("shard", runtime.name)
         gate = FleetIdentifyGate(runtime.redis, runtime.name)
         service = ShardService(runtime, gate, on_superseded=lambda owner: agent.superseded(owner.shard_id, owner.epoch))
-        async with serve_health(
-            health, settings.http_host, settings.http_port, registry=service.metrics.registry
-        ) as url:
-            agent = OwnershipAgent(runtime, service.hosting, gate, url=url, chains=service.chain_figures)
+        async with (
+            measured_process(service.metrics, health, runtime.database) as measured,
+            serve_health(health, settings.http_host, settings.http_port, registry=service.metrics.registry) as url,
+        ):
+            agent = OwnershipAgent(
+                runtime,
+                service.hosting,
+                gate,
+                url=url,
+                details=lambda: {**service.figures(), **measured.details()},
+            )
             health.add("storage", service.storage_finding)
             health.add("ownership", lambda: _ownership(agent))
             health.set_shards(service.shard_findings)

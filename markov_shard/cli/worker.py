@@ -1,12 +1,14 @@
 """`markov-shard worker`: does training jobs."""
 
 import asyncio
+from typing import Any
 
 import click
 
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.health import Finding, Health, Verdict, serve_health
 from markov_shard.health.metrics import Metrics
+from markov_shard.health.process import ProcessFigures, measured_process
 from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.members import keep_beating
@@ -33,8 +35,12 @@ async def _worker(settings: Settings) -> None:
             metrics = Metrics()
             metrics.gauge("markov_jobs_running", "Jobs in work", lambda: len(worker.working_on))
             metrics.total("markov_jobs_done", "Jobs this process has finished", lambda: worker.done)
-            async with serve_health(health, settings.http_host, settings.http_port, registry=metrics.registry) as url:
-                beating = asyncio.create_task(_beat(runtime, worker, url), name="heartbeat")
+            metrics.totals("markov_jobs_ended", "Jobs that ended here, by how", "outcome", lambda: worker.outcomes)
+            async with (
+                measured_process(metrics, health, runtime.database) as measured,
+                serve_health(health, settings.http_host, settings.http_port, registry=metrics.registry) as url,
+            ):
+                beating = asyncio.create_task(_beat(runtime, worker, measured, url), name="heartbeat")
                 try:
                     await worker.run(stop)
                 finally:
@@ -43,10 +49,11 @@ async def _worker(settings: Settings) -> None:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _beat(runtime: Runtime, worker: Worker, url: str) -> None:
-    await keep_beating(
-        runtime.redis, runtime.name, "worker", url, lambda: {"jobs": [str(job) for job in sorted(worker.working_on)]}
-    )
+async def _beat(runtime: Runtime, worker: Worker, measured: ProcessFigures, url: str) -> None:
+    def details() -> dict[str, Any]:
+        return {"jobs": [str(job) for job in sorted(worker.working_on)], **measured.details()}
+
+    await keep_beating(runtime.redis, runtime.name, "worker", url, details)
 
 
 def _jobs(worker: Worker) -> Finding:

@@ -27,14 +27,17 @@ class Learner:
         on_stored: Callable[[Guild], None] = lambda guild: None,
         on_flushed: Callable[[], None] = lambda: None,
         on_superseded: Callable[[Owner], None] = lambda owner: None,
+        observe_flush: Callable[[float], None] = lambda seconds: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`observe_flush` is told how many seconds each flush took that had something to store."""
         self._database = database
         self._debounce = debounce
         self._batch_size = batch_size
         self._on_stored = on_stored
         self._on_flushed = on_flushed
         self._on_superseded = on_superseded
+        self._observe_flush = observe_flush
         self._clock = clock
         self._dirty: dict[int, Guild] = {}
         self._waiting = 0
@@ -42,6 +45,8 @@ class Learner:
         self._full = asyncio.Event()
         self.trouble: str | None = None
         """Why the last flush failed; None while all is well."""
+        self.learned = 0
+        """Messages taken into chains by this process, replays included."""
         self.stored = 0
         """Messages written by this process."""
 
@@ -52,6 +57,7 @@ class Learner:
         guild.add(Unstored(message, guild.owner.position.open(seq)))
         self._dirty[guild.guild_id] = guild
         self._waiting += 1
+        self.learned += 1
         if self._oldest is None:
             self._oldest = self._clock()
         if self._waiting >= self._batch_size:
@@ -102,14 +108,22 @@ class Learner:
 
         Raises DatabaseUnavailableError; what could not be stored stays waiting.
         """
-        self._oldest = None
+        started, waiting = self._clock(), self._waiting
+        oldest, self._oldest = self._oldest, None
         by_owner: dict[Owner, list[Guild]] = {}
         for guild in self._dirty.values():
             by_owner.setdefault(guild.owner, []).append(guild)
-        wanted = None if owners is None else set(owners)
-        for owner, guilds in by_owner.items():
-            if wanted is None or owner in wanted:
-                await self._flush_owner(owner, sorted(guilds, key=lambda guild: guild.guild_id))
+        wanted = by_owner.keys() if owners is None else by_owner.keys() & set(owners)
+        try:
+            for owner in [owner for owner in by_owner if owner in wanted]:
+                await self._flush_owner(owner, sorted(by_owner[owner], key=lambda guild: guild.guild_id))
+        except BaseException:
+            self._oldest = oldest if self._waiting else None  # it waits on
+            raise
+        if self._waiting and wanted != by_owner.keys():
+            self._oldest = oldest  # perhaps another owner's: rather too old than too young
+        if waiting:
+            self._observe_flush(self._clock() - started)
 
     async def flush_guild(self, guild: Guild) -> None:
         """Stores one guild's messages; its lock must be held."""

@@ -1,6 +1,7 @@
 """Opening a guild's chain: the published image where it lies, and what was learned and removed since."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -55,6 +56,8 @@ class ChainOpener:
         self._cache = cache
         self._files = files
         self._state_size = state_size
+        self.tiers: Counter[str] = Counter()
+        """Chains opened, by where the image was found: file, redis, postgres, or counted from the messages."""
 
     async def open(self, guild_id: int, audience: Audience = "general") -> OpenedChain:
         """The chain that counts every stored message of the guild's answering generation, once."""
@@ -91,10 +94,13 @@ class ChainOpener:
         mapped = self._files.open(row)
         if mapped is not None:
             try:
-                return open_image(mapped)
+                image = open_image(mapped)
+                self.tiers["file"] += 1
+                return image
             except ChainError as error:
                 _log.warning("a chain image file is damaged; fetching it again", reason=str(error))
         data = await self._cached(row)
+        self.tiers["postgres" if data is None else "redis"] += 1
         if data is None:
             data = await read_image(connection, row)
             await self._cache.put(row.guild_id, row.audience, row.version, data)
@@ -116,6 +122,7 @@ class ChainOpener:
 
     async def _count(self, snapshot: Connection, guild: GuildRow, audience: Audience, *, damaged: bool) -> OpenedChain:
         """The chain counted from the stored messages: a guild's first chain, or the way out of a damaged image."""
+        self.tiers["counted"] += 1
         messages: list[StoredMessage] = []
         async for batch in _stream(snapshot, guild, audience, -1):
             messages += batch

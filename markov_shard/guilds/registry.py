@@ -47,6 +47,8 @@ class Guilds:
         self._guilds: OrderedDict[int, Guild] = OrderedDict()
         self.unlearned = 0
         """Messages taken out by this process, edits not counted."""
+        self.hits = self.misses = 0
+        """How often a chain that was asked for was in memory, or had to be opened."""
 
     def guild(self, guild_id: int, owner: Owner) -> Guild:
         """The guild's state, made when first asked for, under the shard that owns it now."""
@@ -62,7 +64,10 @@ class Guilds:
     async def chain(self, guild_id: int, owner: Owner) -> Chain:
         """The guild's chain; opened when it is not in memory, once for all who ask at the same time."""
         guild = self.guild(guild_id, owner)
-        if guild.opened is None:
+        if guild.opened is not None:
+            self.hits += 1
+        else:
+            self.misses += 1
             async with guild.lock:
                 if guild.opened is None:
                     await self._open(guild)

@@ -1,9 +1,14 @@
-"""Prometheus metrics of one process: names as https://prometheus.io/docs/practices/naming/, no guild or user labels."""
+"""The one home of Prometheus metrics: a registry a process, and the few shapes a metric may have.
+
+Names follow https://prometheus.io/docs/practices/naming/: `markov_`, the thing, the base unit (seconds, bytes).
+Labels have few values, known beforehand or bounded by the code; never a guild, channel, user or text. Every name
+is described in docs/metrics.md (a test compares).
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, Metric
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -23,17 +28,26 @@ class _Total(Collector):
         return [CounterMetricFamily(self._name, self._text, value=self._read())]
 
 
-class _Totals(Collector):
-    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-        self._name, self._text, self._label, self._read = name, text, label, read
+class _Labelled(Collector):
+    """One figure for each value of a label."""
+
+    def __init__(
+        self,
+        family: type[CounterMetricFamily | GaugeMetricFamily],
+        name: str,
+        text: str,
+        label: str,
+        read: Callable[[], Mapping[str, float]],
+    ) -> None:
+        self._family, self._name, self._text, self._label, self._read = family, name, text, label, read
 
     def describe(self) -> Iterable[Metric]:
-        return [CounterMetricFamily(self._name, self._text, labels=[self._label])]
+        return [self._family(self._name, self._text, labels=[self._label])]
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
-        for value, count in sorted(self._read().items()):
-            family.add_metric([value], count)
+        family = self._family(self._name, self._text, labels=[self._label])
+        for value, figure in sorted(self._read().items()):
+            family.add_metric([value], figure)
         return [family]
 
 
@@ -56,8 +70,35 @@ class Metrics:
 
     def totals(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """As `total`, one count for each value of a label that has few, known values."""
-        self.registry.register(_Totals(name, text, label, read))
+        self.registry.register(_Labelled(CounterMetricFamily, name, text, label, read))
+
+    def gauges(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """As `gauge`, one figure for each value of a label that has few, known values."""
+        self.registry.register(_Labelled(GaugeMetricFamily, name, text, label, read))
+
+    def info(self, name: str, text: str, values: Mapping[str, str]) -> None:
+        """What does not change while the process runs; `_info` is appended to the name."""
+        Info(name, text, registry=self.registry).info(dict(values))
 
     def seconds(self, name: str, text: str) -> Histogram:
         """Durations, with buckets around this project's budgets."""
         return Histogram(name, text, registry=self.registry, buckets=_SECONDS)
+
+    def stages(self, name: str, text: str) -> "Stages":
+        """Durations of the named stages of one kind of work, under the label `stage`."""
+        return Stages(Histogram(name, text, ["stage"], registry=self.registry, buckets=_SECONDS))
+
+
+class Stages:
+    """A histogram a stage: `observe("score", 0.0002)`. Stage names are words of the code, never of its input."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._by_stage: dict[str, Histogram] = {}
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Counts one stage that took so long."""
+        child = self._by_stage.get(stage)
+        if child is None:
+            child = self._by_stage[stage] = self._histogram.labels(stage)
+        child.observe(seconds)

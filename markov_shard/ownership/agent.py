@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 from markov_shard.errors import DatabaseUnavailableError, MarkovShardError, RedisUnavailableError
 from markov_shard.logs import get_logger
@@ -51,9 +52,9 @@ class OwnershipAgent:
         tick: float = 1.0,
         grace: float = 300.0,
         clock: Callable[[], float] = time.monotonic,
-        chains: Callable[[], Mapping[str, int]] = dict,
+        details: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """`grace`: seconds for which shards are kept while Redis is away; `chains`: figures for the heartbeat."""
+        """`grace`: seconds for which shards are kept while Redis is away; `details`: figures for the heartbeat."""
         self._runtime = runtime
         self._runner = runner
         self._gate = gate
@@ -63,7 +64,7 @@ class OwnershipAgent:
         self._tick = tick
         self._grace = grace
         self._clock = clock
-        self._chains = chains
+        self._details = details
         self._held: dict[int, _Held] = {}
         self._taking: dict[int, asyncio.Task[None]] = {}
         self._next_try: dict[int, float] = {}
@@ -136,7 +137,7 @@ class OwnershipAgent:
                 self._url,
                 self._capacity,
                 self.draining,
-                {"shards": shards, "chains": dict(self._chains())},
+                {"shards": shards, **self._details()},
             ),
         )
 

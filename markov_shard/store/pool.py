@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -53,6 +54,10 @@ class Database:
     def __init__(self, pool: Any, place: str) -> None:
         self._pool = pool
         self.place = place
+        self.waiting = 0
+        """Pieces of work that wait for a connection."""
+        self.observe_wait: Callable[[float], None] = lambda seconds: None
+        """Told how many seconds each piece of work waited."""
 
     @classmethod
     async def open(cls, url: str, *, size: int = 10, name: str = "markov-shard") -> "Database":
@@ -87,8 +92,17 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for single statements."""
         with database_errors(self.place):
-            async with self._pool.acquire() as connection:
+            started = time.perf_counter()
+            self.waiting += 1
+            try:
+                connection = await self._pool.acquire()
+            finally:
+                self.waiting -= 1
+            try:
+                self.observe_wait(time.perf_counter() - started)
                 yield connection
+            finally:
+                await self._pool.release(connection)
 
     @contextlib.asynccontextmanager
     async def transaction(
@@ -103,6 +117,17 @@ class Database:
             connection.transaction(isolation=isolation, readonly=readonly),
         ):
             yield connection
+
+    @property
+    def size(self) -> int:
+        """Connections at most."""
+        return int(self._pool.get_max_size())
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """Open connections, `used` and `idle`."""
+        idle = self._pool.get_idle_size()
+        return {"idle": idle, "used": self._pool.get_size() - idle}
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailableError when the server does not answer."""

@@ -6,9 +6,11 @@ of its chunks counts once, and only the latest claim may write.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
+from structlog.contextvars import bound_contextvars
 
 from markov_shard.errors import (
     JobError,
@@ -46,6 +48,8 @@ class Worker:
         self.working_on: set[int] = set()
         """The IDs of the jobs in work."""
         self.done = 0
+        self.outcomes: Counter[str] = Counter()
+        """Jobs that ended here: done, failed or dead; interrupted ones are delivered again."""
         self.trouble: str | None = None
         """Why no job can be taken now; None while all is well."""
 
@@ -90,8 +94,10 @@ class Worker:
             return
         self.working_on.add(job.job_id)
         renewing = asyncio.create_task(self._renew(queue, delivery), name=f"renewing job {job.job_id}")
+        trace = f"{job.job_id}.{job.fence}"  # one claim's work
         try:
-            await self._work(queue, delivery, job)
+            with bound_contextvars(job=job.job_id, kind=job.kind, guild=str(job.guild_id), trace=trace):
+                await self._work(queue, delivery, job)
         except asyncio.CancelledError:
             with contextlib.suppress(MarkovShardError):
                 await queue.put(delivery.lane, reference)  # another worker need not wait for the claim to age
@@ -102,31 +108,35 @@ class Worker:
             self.working_on.discard(job.job_id)
 
     async def _work(self, queue: JobQueue, delivery: Delivery, job: Job) -> None:
-        log = _log.bind(job=job.job_id, kind=job.kind, guild=str(job.guild_id))
         database = self._runtime.database
         if job.deliveries > MAX_DELIVERIES:
             reason = job.error or f"{MAX_DELIVERIES} workers gave it up without a step forward"
             await give_up(database, job, "dead", reason)
             await queue.bury(delivery, reason)
-            log.error("a job is dead", reason=reason)
+            self.outcomes["dead"] += 1
+            _log.error("a job is dead", reason=reason)
             return
-        log.info("working on a job", delivery=job.deliveries)
+        _log.info("working on a job", delivery=job.deliveries)
         try:
             await self._handlers[job.kind](job)
         except (TrainingInputError, JobError) as error:
-            log.warning("a job failed", reason=str(error))
+            _log.warning("a job failed", reason=str(error))
+            self.outcomes["failed"] += 1
             await give_up(database, job, "failed", str(error))
         except SupersededError as error:
-            log.info("a job is somebody else's now, or cancelled", reason=str(error))
+            _log.info("a job is somebody else's now, or cancelled", reason=str(error))
         except (ServiceUnavailableError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("a job is interrupted; it is delivered again", reason=str(error))
+            _log.warning("a job is interrupted; it is delivered again", reason=str(error))
+            self.outcomes["interrupted"] += 1
             return
-        except Exception:
-            log.exception("a job went wrong; it is delivered again")
+        except Exception:  # noqa: BLE001 - whatever it was, another delivery may do better
+            _log.exception("a job went wrong; it is delivered again")
+            self.outcomes["interrupted"] += 1
             return
         else:
-            log.info("job done")
+            _log.info("job done")
             self.done += 1
+            self.outcomes["done"] += 1
         await queue.done(delivery)
 
     async def _renew(self, queue: JobQueue, delivery: Delivery) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+import structlog
 
 from markov_shard.logs import TRACE, get_logger, set_up_logging
 
@@ -52,3 +53,46 @@ def test_the_level_decides_what_is_shown(level: str, shown: int) -> None:
     for severity in (logging.ERROR, logging.INFO, logging.DEBUG, TRACE):
         log.log(severity, "line")
     assert len(lines(stream)) == shown
+
+
+INTERACTION = "aW50ZXJhY3Rpb246MTIzNDU2Nzg5OmFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_secrets_are_hidden_in_fields_of_fields_in_tracebacks_and_in_the_libraries_lines(form: str) -> None:
+    stream = io.StringIO()
+    set_up_logging("trace", form=form, secrets=["correct horse"], stream=stream)  # type: ignore[arg-type]
+    try:
+        raise ValueError(f"bad header: Bot {TOKEN}")
+    except ValueError:
+        get_logger("ours").exception("failed", headers={"Authorization": [TOKEN]}, given=("correct horse", b"bytes"))
+    logging.getLogger("hikari.rest").log(TRACE, "POST /interactions/1/%s/callback", INTERACTION)
+    logging.getLogger("hikari.rest").warning("POST /webhooks/123456789/abc-def_ghi failed")
+    logging.getLogger("asyncpg").warning("password is correct horse", extra={"url": "postgresql://a:hunter2@b/c"})
+    written = stream.getvalue()
+    for secret in (TOKEN, "correct horse", INTERACTION, "abc-def_ghi", "hunter2"):
+        assert secret not in written
+    assert "ValueError: bad header" in written
+    assert "b'bytes'" in written
+
+
+def test_a_field_cannot_pose_as_a_line_or_steer_the_terminal() -> None:
+    for form in ("text", "json"):
+        stream = io.StringIO()
+        set_up_logging("info", form=form, stream=stream)  # type: ignore[arg-type]
+        evil = "x\r\n2026-01-01 [info] all is well\x1b[2J\u2028\u202e"
+        get_logger("ours").info(evil, name=evil, deep={"key\n": [evil]})
+        logging.getLogger("theirs").warning("got %s", evil)
+        assert len(stream.getvalue().splitlines()) == 2
+        assert not set(stream.getvalue()) & set("\x1b\r\u2028\u202e")
+
+
+def test_bound_ids_are_on_the_lines_of_ours_and_theirs() -> None:
+    stream = io.StringIO()
+    set_up_logging("info", form="json", stream=stream)
+    with structlog.contextvars.bound_contextvars(shard=3, guild="42", trace="7.1"):
+        get_logger("ours").info("a")
+        logging.getLogger("asyncpg").warning("b")
+    get_logger("ours").info("c")
+    bound = [{key: line.get(key) for key in ("shard", "guild", "trace")} for line in lines(stream)]
+    assert bound == [{"shard": 3, "guild": "42", "trace": "7.1"}] * 2 + [dict.fromkeys(("shard", "guild", "trace"))]

@@ -4,12 +4,14 @@ import hikari
 import lightbulb
 
 from markov_shard.bot.permissions import Permissions
+from markov_shard.bot.timing import replying
 
 GUILD_ONLY = (hikari.ApplicationContextType.GUILD,)
 
 
 async def say(ctx: lightbulb.Context, text: str, *, private: bool = False, tts: bool = False) -> None:
     """Answers the interaction; nobody is ever mentioned by it."""
+    replying()
     await ctx.respond(
         text,
         ephemeral=private,
