@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from coordinator.flags import keep_flags
 from coordinator.placement import place
 from coordinator.plan import AskDiscord, GatewayPlan
 from markov_shard.errors import DiscordUnavailableError, MarkovShardError
@@ -89,6 +90,7 @@ class Coordinator:
             ran_before = await any_epoch(connection)
         await open_gate(self._runtime.redis, sessions_existed=ran_before)
         await self._place(plan)
+        await keep_flags(self._runtime)
         if self._registering is None:
             self._registering = asyncio.create_task(self._register(), name="registering commands")
 

@@ -10,7 +10,7 @@ from typing import Any
 import hikari
 import orjson
 
-from markov_shard.bot.answers import Answers
+from markov_shard.bot.answers import Answers, Stage
 from markov_shard.bot.client import build_client
 from markov_shard.bot.gateway import FleetBot, IdentifyGate
 from markov_shard.bot.hosting import Hosting
@@ -19,6 +19,7 @@ from markov_shard.bot.permissions import Permissions
 from markov_shard.bot.timing import ReplyClock
 from markov_shard.bot.trainer import Trainer
 from markov_shard.errors import SettingsError
+from markov_shard.flags import first_rollouts
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.opening import ChainOpener
@@ -31,9 +32,11 @@ from markov_shard.rest import refresh_urls
 from markov_shard.runtime import Runtime
 from markov_shard.settings import Settings, reveal
 from markov_shard.shared.cdn_urls import CdnUrls
+from markov_shard.shared.flags import LiveFlags
 from markov_shard.shared.image_cache import ImageCache
 from markov_shard.shared.news import News, listen
 from markov_shard.shared.sessions import Sessions
+from markov_shard.store.flags import read_flags
 from markov_shard.store.messages import drop_attachment
 from markov_shard.store.pool import Database
 
@@ -87,11 +90,13 @@ class ShardService:
             ImageFiles(settings.data_dir / "images"),
             settings.state_size,
         )
+        self.flags = LiveFlags(runtime.redis, first_rollouts(settings))
         self.trainer = Trainer(runtime)
         self.learner = Learner(
             runtime.database,
             debounce=settings.chain_save_debounce_ms / 1000,
             batch_size=settings.batch_size,
+            in_batches=lambda guild_id: self.flags.is_on("batch_optimization", guild_id),
             on_stored=self.trainer.consider_compiling,
             on_flushed=lambda: self._spawn(self.hosting.save_positions()),
             on_superseded=on_superseded,
@@ -102,6 +107,7 @@ class ShardService:
             self._opener,
             self.learner,
             memory_limit=settings.chain_cache_memory_limit << 20,
+            from_images=lambda guild_id: self.flags.is_on("markov_store", guild_id),
             on_damaged=lambda guild_id: self._spawn(self.trainer.request_compile(guild_id)),
         )
         self.bot = build_bot(settings)
@@ -115,8 +121,11 @@ class ShardService:
             hikari.Activity(name=settings.activity) if settings.activity else None,
             self.reply_clock,
         )
-        chosen = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
-        self.answers = Answers(self.guilds, self.hosting, settings, random.Random(), chosen.observe)
+        self._answer_seconds = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
+        self._stages = self.metrics.stages(
+            "markov_answer_stage_seconds", "Seconds the stages of an answer took, where monitored"
+        )
+        self.answers = Answers(self.guilds, self.hosting, settings, random.Random(), self._observe)
         self.cdn_urls = CdnUrls(
             runtime.redis,
             lambda urls: refresh_urls(self.bot.rest, urls),
@@ -147,6 +156,12 @@ class ShardService:
         gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
         total("markov_cdn_refresh_requests", "Refresh requests sent to Discord", lambda: urls.requests)
 
+    def _observe(self, guild_id: int, stage: Stage, seconds: float) -> None:
+        if stage == "total":
+            self._answer_seconds.observe(seconds)
+        elif self.flags.is_on("performance_monitoring", guild_id):
+            self._stages.observe(stage, seconds)
+
     async def _drop_attachment(self, guild_id: int, url: str) -> None:
         """Takes a file that is gone out of the guild's messages, if this process still owns the guild."""
         owner = self.hosting.owner_of(guild_id)
@@ -163,10 +178,14 @@ class ShardService:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Learns, answers and hears news while the block runs. Shards are drained before it ends, by the agent."""
+        async with self._runtime.database.connection() as connection:
+            known = await read_flags(connection)
+        self.flags.take(known.change_id, known.rollouts)  # Redis may have none yet
         await self._client.start()
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(self.learner.run(), name="learner"),
+                group.create_task(self.flags.follow(), name="flags"),
                 group.create_task(
                     listen(self._runtime.redis, on_news=self._on_news, on_gap=self.guilds.refresh_all), name="news"
                 ),

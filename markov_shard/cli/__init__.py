@@ -23,6 +23,7 @@ _COMMANDS = {
     "say": "answer without Discord",
     "chain": "show, and verify, the figures of a guild's chain",
     "jobs": "list, show, cancel and retry training jobs",
+    "flags": "show and change rollout flags, live for the whole fleet",
     "status": "show the fleet at a glance",
     "doctor": "check settings, servers and token, and say how to mend each",
     "bench": "measure, against peers and bounds",

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from markov_shard.chain import Chain
-from markov_shard.guilds.opening import Learned, OpenedChain
+from markov_shard.guilds.baseline import BaselineChain
+from markov_shard.guilds.opening import Learned, Opened
 from markov_shard.guilds.owner import Owner
 from markov_shard.store.messages import StoredMessage
 
@@ -25,14 +26,14 @@ class Guild:
     owner: Owner
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unstored: dict[int, Unstored] = field(default_factory=dict)
-    opened: OpenedChain | None = None
+    opened: Opened | None = None
     compile_asked_for: int = -1
     """The image version for which a compile was requested already."""
     stored_unseen: int = 0
     """Messages stored while the chain was not in memory: nobody else counts what lies over its image."""
 
     @property
-    def chain(self) -> Chain | None:
+    def chain(self) -> Chain | BaselineChain | None:
         """The chain, when it is in memory; it holds the unstored messages too."""
         return self.opened.chain if self.opened else None
 
@@ -49,7 +50,7 @@ class Guild:
             self.opened.chain.unlearn(as_learned(unstored.message))
         return unstored
 
-    def install(self, opened: OpenedChain) -> None:
+    def install(self, opened: Opened) -> None:
         """Answers from `opened`, to which the unstored messages are added; the lock must be held."""
         for unstored in self.unstored.values():
             if is_general(unstored.message):

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from markov_shard.errors import DatabaseUnavailableError, SupersededError
 from markov_shard.guilds.guild import Guild, Unstored, as_learned, is_general
 from markov_shard.guilds.owner import Owner
 from markov_shard.logs import get_logger
 from markov_shard.store.messages import StoredMessage, learn_messages
-from markov_shard.store.pool import Database
+from markov_shard.store.pool import Connection, Database
 
 _log = get_logger(__name__)
 
@@ -24,16 +24,21 @@ class Learner:
         *,
         debounce: float,
         batch_size: int,
+        in_batches: Callable[[int], bool] = lambda guild_id: True,
         on_stored: Callable[[Guild], None] = lambda guild: None,
         on_flushed: Callable[[], None] = lambda: None,
         on_superseded: Callable[[Owner], None] = lambda owner: None,
         observe_flush: Callable[[float], None] = lambda seconds: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`observe_flush` is told how many seconds each flush took that had something to store."""
+        """`in_batches` says whether a guild's messages are written together, or with one statement each.
+
+        `observe_flush` is told how many seconds each flush took that had something to store.
+        """
         self._database = database
         self._debounce = debounce
         self._batch_size = batch_size
+        self._in_batches = in_batches
         self._on_stored = on_stored
         self._on_flushed = on_flushed
         self._on_superseded = on_superseded
@@ -149,9 +154,17 @@ class Learner:
         async with self._database.transaction() as connection:
             await owner.require(connection)
             for guild, batch in batches:
-                fresh.append(await learn_messages(connection, guild.guild_id, [u.message for u in batch]))
+                fresh.append(await self._store(connection, guild.guild_id, [u.message for u in batch]))
         for (guild, batch), new in zip(batches, fresh, strict=True):
             self._settle(guild, batch, new)
+
+    async def _store(self, connection: Connection, guild_id: int, messages: Sequence[StoredMessage]) -> set[int]:
+        if self._in_batches(guild_id):
+            return await learn_messages(connection, guild_id, messages)
+        new: set[int] = set()
+        for message in messages:
+            new |= await learn_messages(connection, guild_id, [message])
+        return new
 
     def _settle(self, guild: Guild, batch: list[Unstored], new: set[int]) -> None:
         for unstored in batch:

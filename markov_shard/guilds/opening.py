@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from markov_shard.chain import Chain, ChainError, Image, compile_chain, open_image
 from markov_shard.errors import DamagedImageError
+from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.logs import get_logger
 from markov_shard.shared.image_cache import ImageCache
@@ -46,6 +48,22 @@ class OpenedChain:
     image: ImageRow | None
     damaged: bool = False
     """The stored image could not be used, and the chain was counted from the messages: compile again."""
+    from_images: ClassVar = True
+
+
+@dataclass
+class OpenedBaseline:
+    """A guild's baseline chain, counted from its messages whatever images there are."""
+
+    chain: BaselineChain
+    guild: GuildRow
+    image: None = None
+    damaged: ClassVar = False
+    from_images: ClassVar = False
+
+
+Opened = OpenedChain | OpenedBaseline
+"""What a guild's answers come from: the engine, or the baseline for a guild outside its rollout."""
 
 
 class ChainOpener:
@@ -83,6 +101,15 @@ class ChainOpener:
             for message in batch:
                 chain.learn(Learned(message.content, message.message_id))
         return OpenedChain(chain, guild, row)
+
+    async def open_baseline(self, guild_id: int) -> OpenedBaseline:
+        """The baseline chain, counted from every stored message of the answering generation that is for all."""
+        async with self._database.transaction(isolation="repeatable_read", readonly=True) as snapshot:
+            guild = await read_guild(snapshot, guild_id)
+            chain = BaselineChain(state_size=self._state_size)
+            async for batch in _stream(snapshot, guild, "general", -1):
+                await chain.learn_apart([Learned(message.content, message.message_id) for message in batch])
+        return OpenedBaseline(chain, guild)
 
     async def _discard(self, row: ImageRow) -> None:
         async with self._database.transaction() as connection:

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from markov_shard.chain import Chain, ChainError
 from markov_shard.errors import DamagedImageError
+from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.guild import Guild, as_learned, is_general
 from markov_shard.guilds.learner import Learner
-from markov_shard.guilds.opening import ChainOpener, OpenedChain
+from markov_shard.guilds.opening import ChainOpener, Opened
 from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.removal import (
     Published,
@@ -36,13 +37,18 @@ class Guilds:
         learner: Learner,
         *,
         memory_limit: int,
+        from_images: Callable[[int], bool] = lambda guild_id: True,
         on_damaged: Callable[[int], None] = lambda guild_id: None,
     ) -> None:
-        """`memory_limit`: bytes of mapped images and overlays kept open; `on_damaged` asks for a new image."""
+        """`memory_limit`: bytes of mapped images and overlays kept open; `on_damaged` asks for a new image.
+
+        `from_images` says whether a guild answers from the engine's images, or from the baseline chain.
+        """
         self._database = database
         self._opener = opener
         self._learner = learner
         self._memory_limit = memory_limit
+        self._from_images = from_images
         self._on_damaged = on_damaged
         self._guilds: OrderedDict[int, Guild] = OrderedDict()
         self.unlearned = 0
@@ -61,19 +67,23 @@ class Guilds:
         """Learns a message that gateway event `seq` brought."""
         self._learner.learn(self.guild(guild_id, owner), message, seq)
 
-    async def chain(self, guild_id: int, owner: Owner) -> Chain:
+    async def chain(self, guild_id: int, owner: Owner) -> Chain | BaselineChain:
         """The guild's chain; opened when it is not in memory, once for all who ask at the same time."""
         guild = self.guild(guild_id, owner)
-        if guild.opened is not None:
+        if self._is_right(guild):
             self.hits += 1
         else:
             self.misses += 1
             async with guild.lock:
-                if guild.opened is None:
+                if not self._is_right(guild):
                     await self._open(guild)
         self._guilds.move_to_end(guild_id)
         assert guild.opened is not None
         return guild.opened.chain
+
+    def _is_right(self, guild: Guild) -> bool:
+        """Whether the chain in memory is of the kind that the guild's rollout asks for."""
+        return guild.opened is not None and guild.opened.from_images is self._from_images(guild.guild_id)
 
     async def refresh(self, guild_id: int) -> None:
         """Takes up what changed in storage, such as a newly published image; answers go on meanwhile."""
@@ -90,7 +100,12 @@ class Guilds:
 
     async def _open(self, guild: Guild) -> None:
         """Opens the chain as stored and adds what is not stored yet; the guild's lock is held."""
-        opened = await self._opener.open(guild.guild_id)
+        from_images = self._from_images(guild.guild_id)
+        opened: Opened
+        if from_images:
+            opened = await self._opener.open(guild.guild_id)
+        else:
+            opened = await self._opener.open_baseline(guild.guild_id)
         guild.install(opened)
         if opened.damaged:
             self._on_damaged(guild.guild_id)
@@ -197,5 +212,5 @@ class Guilds:
             del self._guilds[guild.guild_id]
 
 
-def _size(opened: OpenedChain) -> int:
+def _size(opened: Opened) -> int:
     return (opened.image.bytes if opened.image else 0) + opened.chain.overlay_nbytes

@@ -30,6 +30,11 @@ def assignment() -> str:
     return f"{PREFIX}:{{fleet}}:assignment"
 
 
+def flags() -> str:
+    """Hash: the rollout flags (change, content). Written by whoever changes one, and anew by the leader."""
+    return f"{PREFIX}:{{fleet}}:flags"
+
+
 def lease(shard_count: int, shard_id: int) -> str:
     """Hash: a shard's lease (holder, epoch, expires_at). Written by its holder."""
     return f"{PREFIX}:{{fleet}}:lease:{shard_count}:{shard_id}"

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from markov_shard.chain import Chain, ReferenceChain
+from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.opening import ChainOpener
@@ -15,7 +17,7 @@ from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.shared.image_cache import ImageCache
 from markov_shard.store.epochs import take_epoch
-from markov_shard.store.messages import StoredMessage, count_messages
+from markov_shard.store.messages import StoredMessage, count_messages, learn_messages
 from markov_shard.store.pool import Database
 from markov_shard.training.compiling import compile_guild
 
@@ -51,15 +53,12 @@ def message(message_id: int, text: str) -> StoredMessage:
     return StoredMessage(message_id, 1, 2, text)
 
 
-def transitions(chain: Chain) -> Counter[object]:
+def transitions(chain: Chain | ReferenceChain) -> Counter[object]:
     return Counter({(state, successor): count for state, successor, count in chain.transitions()})
 
 
-def counted(*texts: str) -> Counter[object]:
-    reference = ReferenceChain(state_size=2)
-    for text in texts:
-        reference.learn(text)
-    return Counter({(state, successor): count for state, successor, count in reference.transitions()})
+def counted(*texts: str, state_size: int = 2) -> Counter[object]:
+    return transitions(ReferenceChain(texts, state_size=state_size))
 
 
 async def stored(database: Database) -> int:
@@ -170,3 +169,67 @@ async def test_chains_answered_from_longest_ago_are_closed_at_the_memory_limit(
     await process.guilds.chain(2, owner)
     assert process.guilds.open_chains == 1
     assert transitions(await process.guilds.chain(1, owner)) == counted("some words")
+
+
+async def test_outside_the_rollout_the_chain_is_counted_from_the_messages(
+    process: Process, owner: Owner, database: Database, redis_client: Redis, tmp_path: Path
+) -> None:
+    texts = ["hello there", "hello you", "good bye"]
+    for number, text in enumerate(texts, 1):
+        process.guilds.learn(GUILD, owner, message(number, text), number)
+    await process.learner.flush()
+    await compile_guild(database, GUILD, state_size=2)
+    included = True
+    opener = ChainOpener(database, ImageCache(redis_client), ImageFiles(tmp_path), 2)
+    guilds = Guilds(database, opener, process.learner, memory_limit=1 << 30, from_images=lambda guild_id: included)
+    assert isinstance(await guilds.chain(GUILD, owner), Chain)
+    included = False
+    baseline = await guilds.chain(GUILD, owner)
+    assert isinstance(baseline, BaselineChain)
+    guilds.learn(GUILD, owner, message(4, "hello again"), 4)
+    assert await guilds.remove(GUILD, owner, [1]) == 1
+    assert transitions(baseline) == counted("hello you", "good bye", "hello again")
+    assert baseline.messages == 3
+    await process.learner.flush()
+    included = True
+    chain = await guilds.chain(GUILD, owner)
+    assert isinstance(chain, Chain)
+    assert transitions(chain) == transitions(baseline)
+
+
+async def test_what_a_baseline_chain_learns_while_it_answers_is_taken_in_afterwards() -> None:
+    chain = BaselineChain(state_size=1)
+    await chain.learn_apart(["one two", "two three", "three one"])
+    answering = asyncio.create_task(chain.answer_apart(seed="two", max_tries=200, min_score=10**6))
+    await asyncio.sleep(0)
+    chain.learn("three four")
+    chain.unlearn("one two")
+    assert (await answering).tries == 200
+    assert chain.messages == 3
+    assert transitions(chain) == counted("two three", "three one", "three four", state_size=1)
+
+
+async def test_outside_the_rollout_each_message_has_a_statement_of_its_own(
+    database: Database, owner: Owner, redis_client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    async def counting(connection: object, guild_id: int, messages: Sequence[StoredMessage]) -> set[int]:
+        written.append(len(messages))
+        return await learn_messages(connection, guild_id, messages)
+
+    monkeypatch.setattr("markov_shard.guilds.learner.learn_messages", counting)
+    learner = Learner(database, debounce=60, batch_size=100, in_batches=lambda guild_id: guild_id != GUILD)
+    guilds = Guilds(
+        database,
+        ChainOpener(database, ImageCache(redis_client), ImageFiles(tmp_path), 2),
+        learner,
+        memory_limit=1 << 30,
+    )
+    for number in range(1, 4):
+        guilds.learn(GUILD, owner, message(number, "one by one"), number)
+        guilds.learn(GUILD + 1, owner, message(number, "together"), number)
+    await learner.flush()
+    assert sorted(written) == [1, 1, 1, 3]
+    assert await stored(database) == 3
+    assert owner.position.safe == 3
