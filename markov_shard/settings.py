@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -43,9 +43,20 @@ def _known_timezone(value: object) -> object:
     return name
 
 
+def _checked_token(token: SecretStr) -> SecretStr:
+    """Found here, a mistaken token is one line at the start instead of a refusal in every process."""
+    if not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token.get_secret_value()):
+        raise ValueError("a Discord bot token is three parts with dots between")
+    return token
+
+
 SnowflakeId = Annotated[int, Field(ge=0, lt=2**63)]
 SnowflakeIds = Annotated[frozenset[SnowflakeId], NoDecode, BeforeValidator(_split_ids)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Token = Annotated[
+    Annotated[SecretStr, AfterValidator(_checked_token)] | None,
+    BeforeValidator(_blank_is_none),
+]
 LongSecret = Annotated[Annotated[SecretStr, Field(min_length=16)] | None, BeforeValidator(_blank_is_none)]
 Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 LogLevel = Literal["silent", "error", "warn", "info", "debug", "trace"]
@@ -57,7 +68,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     # Discord
-    token: OptionalSecret = Field(None, description="The bot's token; without one the local stand-in is used")
+    token: Token = Field(None, description="The bot's token; without one the local stand-in is used")
     rest_url: str = Field(
         "https://discord.com/api/v10",
         pattern=r"^https?://\S+$",
@@ -209,7 +220,8 @@ def _explain(error: ValidationError, file: SettingsFile) -> str:
     shown = "(hidden)" if "Secret" in str(field.annotation) else repr(problem["input"])
     from_file = name in file.values and file.values[name] == problem["input"]
     key = f"{to_camel(name)} in {file.path}" if from_file else environment_name(name)
-    allowed = problem["msg"][0].lower() + problem["msg"][1:]
+    message = problem["msg"].removeprefix("Value error, ")
+    allowed = message[0].lower() + message[1:]
     return f"setting {key} is {shown}: {allowed} ({field.description})"
 
 

@@ -101,6 +101,15 @@ def test_a_named_file_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load_settings(directory=tmp_path)
 
 
+@pytest.mark.parametrize("token", ["abc", "a.b", "a..c", "a.b.c.d", "a b.c.d"])
+def test_a_mistaken_token_is_one_line_that_hides_it(
+    token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", token)
+    with pytest.raises(SettingsError, match=r"^setting TOKEN is \(hidden\): a Discord bot token is three parts"):
+        load_settings(directory=tmp_path)
+
+
 def test_secrets_do_not_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "very.secret.token")
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hidden@host/db")
