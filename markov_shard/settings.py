@@ -26,6 +26,13 @@ def _split_ids(value: object) -> object:
     return value
 
 
+def _split_words(value: object) -> object:
+    """Accepts `one, two words` from the environment and a list from the file."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
 def _blank_is_none(value: object) -> object:
     """An empty variable means "not set": compose files pass unset variables on as empty text."""
     return None if isinstance(value, str) and not value.strip() else value
@@ -58,6 +65,7 @@ Token = Annotated[
     BeforeValidator(_blank_is_none),
 ]
 LongSecret = Annotated[Annotated[SecretStr, Field(min_length=16)] | None, BeforeValidator(_blank_is_none)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
 Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 LogLevel = Literal["silent", "error", "warn", "info", "debug", "trace"]
 
@@ -97,6 +105,35 @@ class Settings(BaseSettings):
     state_size: int = Field(2, ge=1, le=5, description="Tokens a state is made of: higher repeats people more")
     max_tries: int = Field(1000, ge=1, le=100_000, description="Candidates tried for one answer at most")
     min_score: int = Field(10, ge=0, le=1_000_000, description="Score from which an answer is good enough")
+    answer_budget_ms: float = Field(
+        2, gt=0, le=1000, description="Milliseconds after which the best candidate so far is answered with"
+    )
+    attachment_chance: Percentage = Field(
+        Decimal(10), description="Chance in percent that an answer carries a learned attachment"
+    )
+    blocked_words: Words = Field(
+        (), description="Words or phrases that are never answered with, separated by commas; case does not matter"
+    )
+
+    # Limits
+    member_cooldown_seconds: float = Field(
+        0, ge=0, le=3600, description="Seconds a member waits between two answers in a channel; 0: none"
+    )
+    channel_cooldown_seconds: float = Field(
+        0, ge=0, le=3600, description="Seconds a channel waits between two answers, whoever asks; 0: none"
+    )
+    ignored_channel_ids: SnowflakeIds = Field(
+        frozenset(), description="Channels that are never learned from, whoever asks for it"
+    )
+    max_messages_per_guild: int = Field(
+        0, ge=0, description="Messages kept of a guild at most, the oldest unlearned first; 0: no limit"
+    )
+    retention_days: int = Field(
+        0, ge=0, le=36_500, description="Days after which a message is unlearned; 0: kept until it is deleted"
+    )
+    guild_purge_days: float = Field(
+        7, ge=0, le=365, description="Days after which everything of a guild that removed the bot is deleted"
+    )
 
     # Learning and caches
     batch_size: int = Field(5000, ge=100, le=10_000, description="Messages written to Postgres at once at most")

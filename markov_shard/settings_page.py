@@ -15,6 +15,7 @@ from markov_shard.settings import Settings, environment_name
 _SECTIONS = {
     "token": "Discord",
     "state_size": "The chain",
+    "member_cooldown_seconds": "Limits",
     "batch_size": "Learning and caches",
     "enable_markov_store": "Rollout",
     "database_url": "The fleet",
@@ -77,7 +78,7 @@ def _default(field: FieldInfo) -> str:
     assert value is not PydanticUndefined  # every setting is optional
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or value in ("", frozenset()):
+    if value is None or value in ("", frozenset(), ()):
         return "none"
     return str(value) if isinstance(value, int | float | Decimal) else f"`{value}`"
 
@@ -90,6 +91,8 @@ def _allowed(field: FieldInfo) -> str:
         return "true, false"
     if kind == frozenset[int] or "frozenset" in str(kind):
         return "IDs"
+    if "tuple" in str(kind):
+        return "a list"
     low = next((item.ge for item in field.metadata if isinstance(item, annotated_types.Ge)), None)
     high = next((item.le for item in field.metadata if isinstance(item, annotated_types.Le)), None)
     if low is not None and high is not None:

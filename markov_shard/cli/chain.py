@@ -80,7 +80,7 @@ async def _differences(snapshot: Connection, opened: OpenedChain) -> list[str]:
         snapshot, guild.guild_id, guild.generation, after_seq=-1, up_to_seq=guild.learned_seq, batch=5000
     ):
         for message in batch:
-            if is_general(message):
+            if not message.nsfw:
                 counted.learn(message.content)
     stored = {(state, successor): count for state, successor, count in counted.transitions()}
     differences = []

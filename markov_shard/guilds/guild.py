@@ -7,6 +7,7 @@ from markov_shard.chain import Chain
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.opening import Learned, Opened
 from markov_shard.guilds.owner import Owner
+from markov_shard.store.images import Audience
 from markov_shard.store.messages import StoredMessage
 
 
@@ -27,6 +28,10 @@ class Guild:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unstored: dict[int, Unstored] = field(default_factory=dict)
     opened: Opened | None = None
+    opened_all: Opened | None = None
+    """The chain that also counts text of age-restricted channels, for answers there."""
+    restricted: bool = False
+    """Whether there is such text; known once `opened` is there."""
     compile_asked_for: int = -1
     """The image version for which a compile was requested already."""
     stored_unseen: int = 0
@@ -40,29 +45,52 @@ class Guild:
     def add(self, unstored: Unstored) -> None:
         """Learns a message: answers know it at once, Postgres after the next flush."""
         self.unstored[unstored.message.message_id] = unstored
-        if self.opened and is_general(unstored.message):
-            self.opened.chain.learn(as_learned(unstored.message))
+        self.learn(unstored.message)
 
     def discard(self, message_id: int) -> Unstored | None:
         """Unlearns a message that was not stored yet; None when there is no such message."""
         unstored = self.unstored.pop(message_id, None)
-        if unstored and self.opened and is_general(unstored.message):
-            self.opened.chain.unlearn(as_learned(unstored.message))
+        if unstored:
+            self.unlearn(unstored.message)
         return unstored
 
-    def install(self, opened: Opened) -> None:
+    def learn(self, message: StoredMessage) -> None:
+        """Adds a message to the chains in memory that count it."""
+        for opened in self._counting(message):
+            opened.chain.learn(as_learned(message))
+        self.restricted = self.restricted or message.nsfw
+
+    def unlearn(self, message: StoredMessage) -> None:
+        """Takes a message out of the chains in memory that count it."""
+        for opened in self._counting(message):
+            opened.chain.unlearn(as_learned(message))
+
+    def _counting(self, message: StoredMessage) -> list[Opened]:
+        chains = (self.opened_all,) if message.nsfw else (self.opened, self.opened_all)
+        return [opened for opened in chains if opened is not None]
+
+    def install(self, opened: Opened, audience: Audience = "general") -> None:
         """Answers from `opened`, to which the unstored messages are added; the lock must be held."""
         for unstored in self.unstored.values():
-            if is_general(unstored.message):
+            if audience == "all" or not unstored.message.nsfw:
                 opened.chain.learn(as_learned(unstored.message))
-        self.opened = opened
+        if audience == "all":
+            self.opened_all = opened
+        else:
+            self.opened = opened
+            self.restricted = opened.restricted or any(u.message.nsfw for u in self.unstored.values())
+
+    def close(self) -> None:
+        """Drops the chains from memory; they are opened again when asked for."""
+        self.opened = self.opened_all = None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the chains in memory: mapped images and overlays."""
+        chains = (opened for opened in (self.opened, self.opened_all) if opened is not None)
+        return sum((opened.image.bytes if opened.image else 0) + opened.chain.overlay_nbytes for opened in chains)
 
 
 def as_learned(message: StoredMessage) -> Learned:
     """The message as the chain engine takes it."""
     return Learned(message.content, message.message_id)
-
-
-def is_general(message: StoredMessage) -> bool:
-    """Whether the message counts for answers in any channel."""
-    return not message.nsfw

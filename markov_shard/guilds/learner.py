@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from markov_shard.errors import DatabaseUnavailableError, SupersededError
-from markov_shard.guilds.guild import Guild, Unstored, as_learned, is_general
+from markov_shard.guilds.guild import Guild, Unstored
 from markov_shard.guilds.owner import Owner
 from markov_shard.logs import get_logger
 from markov_shard.store.messages import StoredMessage, learn_messages
@@ -171,8 +171,8 @@ class Learner:
             message = unstored.message
             del guild.unstored[message.message_id]
             guild.owner.position.close(unstored.mark)
-            if message.message_id not in new and guild.opened and is_general(message):
-                guild.opened.chain.unlearn(as_learned(message))  # replayed: it was stored, and counted, before
+            if message.message_id not in new:
+                guild.unlearn(message)  # replayed: it was stored, and counted, before; or its author opted out
         self._waiting -= len(batch)
         self.stored += len(new)
         if guild.opened is None:
@@ -185,5 +185,5 @@ class Learner:
         """Forgets a guild that another process owns now; Discord replays to it what was not stored here."""
         self._waiting -= len(guild.unstored)
         guild.unstored.clear()
-        guild.opened = None
+        guild.close()
         self._dirty.pop(guild.guild_id, None)

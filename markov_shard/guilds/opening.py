@@ -48,6 +48,8 @@ class OpenedChain:
     image: ImageRow | None
     damaged: bool = False
     """The stored image could not be used, and the chain was counted from the messages: compile again."""
+    restricted: bool = False
+    """Whether the guild has text from age-restricted channels, which the general chain leaves out."""
     from_images: ClassVar = True
 
 
@@ -57,6 +59,7 @@ class OpenedBaseline:
 
     chain: BaselineChain
     guild: GuildRow
+    restricted: bool = False
     image: None = None
     damaged: ClassVar = False
     from_images: ClassVar = False
@@ -85,7 +88,9 @@ class ChainOpener:
     async def open_in(self, snapshot: Connection, guild_id: int, audience: Audience = "general") -> OpenedChain:
         """The chain as of the caller's repeatable-read transaction."""
         guild = await read_guild(snapshot, guild_id)
-        row = (await current_images(snapshot, guild_id)).get(audience)
+        images = await current_images(snapshot, guild_id)
+        # No image for all: the general one lacks nothing up to where it reaches, or it would have been compiled too.
+        row = images.get(audience) or images.get("general")
         if row is None:
             return await self._count(snapshot, guild, audience, damaged=False)
         try:
@@ -94,22 +99,26 @@ class ChainOpener:
             _log.error("a chain image is damaged; counting the messages instead", reason=str(error))
             await self._discard(row)
             return await self._count(snapshot, guild, audience, damaged=True)
-        for removal in await read_removals(snapshot, guild_id, audience):
+        for removal in await read_removals(snapshot, guild_id, row.audience):
             if removal.version == row.version and removal.transitions:
                 chain.remove_transitions(np.frombuffer(removal.transitions, dtype="<u4"), removal.message_id)
-        async for batch in _stream(snapshot, guild, audience, row.covers_seq):
-            for message in batch:
+        restricted = "all" in images
+        async for batch in _stream(snapshot, guild, row.covers_seq):
+            restricted = restricted or any(message.nsfw for message in batch)
+            for message in _counted(batch, audience):
                 chain.learn(Learned(message.content, message.message_id))
-        return OpenedChain(chain, guild, row)
+        return OpenedChain(chain, guild, row, restricted=restricted)
 
-    async def open_baseline(self, guild_id: int) -> OpenedBaseline:
-        """The baseline chain, counted from every stored message of the answering generation that is for all."""
+    async def open_baseline(self, guild_id: int, audience: Audience = "general") -> OpenedBaseline:
+        """The baseline chain, counted from every stored message of the answering generation."""
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as snapshot:
             guild = await read_guild(snapshot, guild_id)
             chain = BaselineChain(state_size=self._state_size)
-            async for batch in _stream(snapshot, guild, "general", -1):
-                await chain.learn_apart([Learned(message.content, message.message_id) for message in batch])
-        return OpenedBaseline(chain, guild)
+            restricted = False
+            async for batch in _stream(snapshot, guild, -1):
+                restricted = restricted or any(message.nsfw for message in batch)
+                await chain.learn_apart([Learned(m.content, m.message_id) for m in _counted(batch, audience)])
+        return OpenedBaseline(chain, guild, restricted)
 
     async def _discard(self, row: ImageRow) -> None:
         async with self._database.transaction() as connection:
@@ -151,22 +160,25 @@ class ChainOpener:
         """The chain counted from the stored messages: a guild's first chain, or the way out of a damaged image."""
         self.tiers["counted"] += 1
         messages: list[StoredMessage] = []
-        async for batch in _stream(snapshot, guild, audience, -1):
-            messages += batch
+        restricted = False
+        async for batch in _stream(snapshot, guild, -1):
+            restricted = restricted or any(message.nsfw for message in batch)
+            messages += _counted(batch, audience)
         if len(messages) > _BATCH:
             learned = [Learned(m.content, m.message_id) for m in messages]
             image = await asyncio.to_thread(compile_chain, learned, self._state_size)
-            return OpenedChain(Chain(image), guild, None, damaged)
+            return OpenedChain(Chain(image), guild, None, damaged, restricted)
         chain = Chain.empty(self._state_size)
         for message in messages:
             chain.learn(Learned(message.content, message.message_id))
-        return OpenedChain(chain, guild, None, damaged)
+        return OpenedChain(chain, guild, None, damaged, restricted)
 
 
-async def _stream(
-    snapshot: Connection, guild: GuildRow, audience: Audience, after_seq: int
-) -> AsyncIterator[list[StoredMessage]]:
-    async for batch in stream_messages(
+def _stream(snapshot: Connection, guild: GuildRow, after_seq: int) -> AsyncIterator[list[StoredMessage]]:
+    return stream_messages(
         snapshot, guild.guild_id, guild.generation, after_seq=after_seq, up_to_seq=guild.learned_seq, batch=_BATCH
-    ):
-        yield [message for message in batch if audience == "all" or not message.nsfw]
+    )
+
+
+def _counted(batch: list[StoredMessage], audience: Audience) -> list[StoredMessage]:
+    return [message for message in batch if audience == "all" or not message.nsfw]

@@ -7,7 +7,7 @@ from typing import TypeVar
 from markov_shard.chain import Chain, ChainError
 from markov_shard.errors import DamagedImageError
 from markov_shard.guilds.baseline import BaselineChain
-from markov_shard.guilds.guild import Guild, as_learned, is_general
+from markov_shard.guilds.guild import Guild
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.opening import ChainOpener, Opened
 from markov_shard.guilds.owner import Owner
@@ -19,7 +19,7 @@ from markov_shard.guilds.removal import (
     replace_message,
 )
 from markov_shard.logs import get_logger
-from markov_shard.store.images import current_images, discard_images
+from markov_shard.store.images import Audience, current_images, discard_images
 from markov_shard.store.messages import RemovedMessage, StoredMessage, messages_of_channels
 from markov_shard.store.pool import Connection, Database
 
@@ -67,23 +67,33 @@ class Guilds:
         """Learns a message that gateway event `seq` brought."""
         self._learner.learn(self.guild(guild_id, owner), message, seq)
 
-    async def chain(self, guild_id: int, owner: Owner) -> Chain | BaselineChain:
-        """The guild's chain; opened when it is not in memory, once for all who ask at the same time."""
+    async def chain(self, guild_id: int, owner: Owner, audience: Audience = "general") -> Chain | BaselineChain:
+        """The guild's chain; opened when it is not in memory, once for all who ask at the same time.
+
+        A guild without text from age-restricted channels has one chain for both audiences.
+        """
         guild = self.guild(guild_id, owner)
-        if self._is_right(guild):
+        if self._is_right(guild_id, guild.opened):
             self.hits += 1
         else:
             self.misses += 1
             async with guild.lock:
-                if not self._is_right(guild):
+                if not self._is_right(guild_id, guild.opened):
                     await self._open(guild)
         self._guilds.move_to_end(guild_id)
         assert guild.opened is not None
-        return guild.opened.chain
+        if audience == "general" or not guild.restricted:
+            return guild.opened.chain
+        if not self._is_right(guild_id, guild.opened_all):
+            async with guild.lock:
+                if not self._is_right(guild_id, guild.opened_all):
+                    await self._open(guild, "all")
+        assert guild.opened_all is not None
+        return guild.opened_all.chain
 
-    def _is_right(self, guild: Guild) -> bool:
-        """Whether the chain in memory is of the kind that the guild's rollout asks for."""
-        return guild.opened is not None and guild.opened.from_images is self._from_images(guild.guild_id)
+    def _is_right(self, guild_id: int, opened: Opened | None) -> bool:
+        """Whether a chain is in memory and of the kind that the guild's rollout asks for."""
+        return opened is not None and opened.from_images is self._from_images(guild_id)
 
     async def refresh(self, guild_id: int) -> None:
         """Takes up what changed in storage, such as a newly published image; answers go on meanwhile."""
@@ -92,21 +102,23 @@ class Guilds:
             return
         async with guild.lock:
             await self._open(guild)
+            if guild.opened_all is not None:
+                await self._open(guild, "all")
 
     async def refresh_all(self) -> None:
         """Takes up whatever changed of any guild, after announcements may have been missed."""
         for guild_id in list(self._guilds):
             await self.refresh(guild_id)
 
-    async def _open(self, guild: Guild) -> None:
+    async def _open(self, guild: Guild, audience: Audience = "general") -> None:
         """Opens the chain as stored and adds what is not stored yet; the guild's lock is held."""
         from_images = self._from_images(guild.guild_id)
         opened: Opened
         if from_images:
-            opened = await self._opener.open(guild.guild_id)
+            opened = await self._opener.open(guild.guild_id, audience)
         else:
-            opened = await self._opener.open_baseline(guild.guild_id)
-        guild.install(opened)
+            opened = await self._opener.open_baseline(guild.guild_id, audience)
+        guild.install(opened, audience)
         if opened.damaged:
             self._on_damaged(guild.guild_id)
         version = opened.image.version if opened.image else 0
@@ -120,13 +132,13 @@ class Guilds:
             if used <= self._memory_limit:
                 return
             if guild is not keep and guild.opened and not guild.lock.locked():
-                used -= _size(guild.opened)
-                guild.opened = None
+                used -= guild.memory
+                guild.close()
 
     @property
     def memory(self) -> int:
         """Bytes of open chains: mapped images and overlays."""
-        return sum(_size(guild.opened) for guild in self._guilds.values() if guild.opened)
+        return sum(guild.memory for guild in self._guilds.values())
 
     @property
     def open_chains(self) -> int:
@@ -158,8 +170,8 @@ class Guilds:
             if old is None:
                 return False
             self._unlearn(guild, [old])
-            if guild.opened and is_general(message) and message.content.split():
-                guild.opened.chain.learn(as_learned(message))
+            if message.content.split():
+                guild.learn(message)
         return True
 
     async def remove_channels(self, guild_id: int, owner: Owner, channel_ids: Sequence[int]) -> int:
@@ -177,8 +189,7 @@ class Guilds:
 
     def _unlearn(self, guild: Guild, removed: Iterable[RemovedMessage]) -> None:
         for row in removed:
-            if guild.opened and is_general(row.message):
-                guild.opened.chain.unlearn(as_learned(row.message))
+            guild.unlearn(row.message)
 
     async def _change(self, guild: Guild, change: Callable[[Connection, Published], Awaitable[R]]) -> R:
         """Runs a fenced transaction that needs the published images, again when a newer one came in between."""
@@ -210,7 +221,3 @@ class Guilds:
         for guild in [guild for guild in self._guilds.values() if guild.owner is owner]:
             self._learner.abandon(guild)
             del self._guilds[guild.guild_id]
-
-
-def _size(opened: Opened) -> int:
-    return (opened.image.bytes if opened.image else 0) + opened.chain.overlay_nbytes

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from markov_shard.store.pool import Connection
 
@@ -14,12 +15,17 @@ class ChannelRow:
     parent_id: int | None = None
     nsfw: bool = False
     listen: bool = False
+    autorespond: bool = False
+    autorespond_chance: Decimal = Decimal(100)
+    """Percent of the channel's ordinary messages that are answered."""
 
 
 async def read_channels(connection: Connection, guild_id: int) -> list[ChannelRow]:
     """Every channel and thread known of a guild."""
     rows = await connection.fetch(
-        "SELECT channel_id, parent_id, nsfw, listen FROM channels WHERE guild_id = $1 ORDER BY channel_id", guild_id
+        "SELECT channel_id, parent_id, nsfw, listen, autorespond, autorespond_chance FROM channels"
+        " WHERE guild_id = $1 ORDER BY channel_id",
+        guild_id,
     )
     return [ChannelRow(**row) for row in rows]
 
@@ -48,6 +54,30 @@ async def set_listening(connection: Connection, guild_id: int, channels: Sequenc
         [channel.channel_id for channel in channels],
         [channel.nsfw for channel in channels],
         listen,
+    )
+
+
+async def set_autorespond(
+    connection: Connection, guild_id: int, channel_ids: Sequence[int], *, autorespond: bool
+) -> None:
+    """Turns answering a channel's ordinary messages on or off."""
+    await connection.execute(
+        "INSERT INTO channels (guild_id, channel_id, autorespond) SELECT $1, unnest($2::bigint[]), $3"
+        " ON CONFLICT (guild_id, channel_id) DO UPDATE SET autorespond = EXCLUDED.autorespond",
+        guild_id,
+        channel_ids,
+        autorespond,
+    )
+
+
+async def set_chance(connection: Connection, guild_id: int, channel_ids: Sequence[int], chance: Decimal) -> None:
+    """Sets the percentage, 0.01 to 100, of ordinary messages that are answered."""
+    await connection.execute(
+        "INSERT INTO channels (guild_id, channel_id, autorespond_chance) SELECT $1, unnest($2::bigint[]), $3"
+        " ON CONFLICT (guild_id, channel_id) DO UPDATE SET autorespond_chance = EXCLUDED.autorespond_chance",
+        guild_id,
+        channel_ids,
+        chance,
     )
 
 

@@ -22,6 +22,7 @@ CROSS JOIN unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::json
 WHERE NOT EXISTS (
     SELECT FROM tombstones WHERE tombstones.guild_id = $1 AND tombstones.message_id = new.message_id
 )
+AND NOT EXISTS (SELECT FROM forgotten_users AS f WHERE f.guild_id = $1 AND f.user_id = new.author_id)
 ON CONFLICT DO NOTHING
 """
 

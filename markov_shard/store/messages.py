@@ -30,6 +30,7 @@ class RemovedMessage:
     learned_seq: int
     content: str
     nsfw: bool
+    attachments: tuple[str, ...] = ()
 
     @property
     def message(self) -> StoredMessage:
@@ -63,6 +64,9 @@ WHERE filled.generation IS NOT NULL
   AND NOT EXISTS (
       SELECT FROM tombstones WHERE tombstones.guild_id = $1 AND tombstones.message_id = new.message_id
   )
+  AND NOT EXISTS (
+      SELECT FROM forgotten_users AS f WHERE f.guild_id = $1 AND f.user_id = new.author_id
+  )
 ON CONFLICT DO NOTHING
 RETURNING message_id, generation, generation = (SELECT guild.generation FROM guild) AS answers
 """
@@ -81,7 +85,10 @@ def message_columns(messages: Sequence[StoredMessage]) -> tuple[list[Any], ...]:
 
 
 async def learn_messages(connection: Connection, guild_id: int, messages: Sequence[StoredMessage]) -> set[int]:
-    """Stores the messages that are neither stored nor deleted yet; returns the IDs that are new to the chain."""
+    """Stores the messages that are neither stored nor deleted yet, nor of members who opted out.
+
+    Returns the IDs that are new to the chain.
+    """
     rows = await connection.fetch(LEARN, guild_id, len(messages), *message_columns(messages))
     return {row["message_id"] for row in rows if row["answers"]}
 
@@ -90,11 +97,11 @@ async def delete_messages(connection: Connection, guild_id: int, message_ids: Se
     """Deletes the messages in every generation; the guild's row must be locked."""
     rows = await connection.fetch(
         "DELETE FROM messages WHERE guild_id = $1 AND message_id = ANY($2::bigint[])"
-        " RETURNING message_id, generation, learned_seq, content, nsfw",
+        " RETURNING message_id, generation, learned_seq, content, nsfw, attachments",
         guild_id,
         message_ids,
     )
-    return [RemovedMessage(**row) for row in rows]
+    return [RemovedMessage(**{**row, "attachments": _urls(row["attachments"])}) for row in rows]
 
 
 async def bury_messages(connection: Connection, guild_id: int, message_ids: Sequence[int]) -> None:
@@ -133,14 +140,23 @@ async def stream_messages(
         up_to_seq,
     )
     while rows := await cursor.fetch(batch):
-        yield [_stored(row) for row in rows]
+        yield [stored_row(row) for row in rows]
 
 
-def _stored(row: Any) -> StoredMessage:
-    attachments = tuple(orjson.loads(row["attachments"])) if row["attachments"] != "[]" else ()
+def stored_row(row: Any) -> StoredMessage:
+    """A row with all columns of a message."""
     return StoredMessage(
-        row["message_id"], row["channel_id"], row["author_id"], row["content"], attachments, row["nsfw"]
+        row["message_id"],
+        row["channel_id"],
+        row["author_id"],
+        row["content"],
+        _urls(row["attachments"]),
+        row["nsfw"],
     )
+
+
+def _urls(attachments: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(attachments)) if attachments != "[]" else ()
 
 
 async def read_messages(
@@ -154,7 +170,7 @@ async def read_messages(
         generation,
         message_ids,
     )
-    return [_stored(row) for row in rows]
+    return [stored_row(row) for row in rows]
 
 
 async def count_messages(connection: Connection, guild_id: int, generation: int) -> int:
