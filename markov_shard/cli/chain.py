@@ -6,7 +6,6 @@ import click
 
 from markov_shard.chain import Chain, ReferenceChain
 from markov_shard.cli.options import Snowflake, data_dir_option, json_option, prepare, print_json, run
-from markov_shard.guilds.guild import is_general
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.opening import ChainOpener, OpenedChain
 from markov_shard.runtime import open_runtime
