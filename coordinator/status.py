@@ -10,7 +10,7 @@ from markov_shard.shared.figures import redis_figures
 from markov_shard.shared.leases import Lease, read_leases
 from markov_shard.shared.members import Member, read_members
 from markov_shard.shared.queue import JobQueue
-from markov_shard.store.jobs import count_jobs
+from markov_shard.store.jobs import LANES, count_jobs
 
 
 async def fleet_status(runtime: Runtime) -> dict[str, Any]:
@@ -20,6 +20,7 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
     assignment = await read_assignment(redis)
     leases = await read_leases(redis, assignment.shard_count) if assignment else []
     queue = JobQueue(redis, runtime.name)
+    depths = {lane: await queue.depth(lane) for lane in LANES}
     return {
         "leader": next((member.name for member in members if member.details.get("leads")), None),
         "why": assignment.why if assignment else "nothing is placed yet",
@@ -27,8 +28,8 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
         "processes": [_process(member, assignment) for member in members],
         "shards": [_shard(lease, members) for lease in leases],
         "queue": {
-            "training": await queue.depth("training"),
-            "upkeep": await queue.depth("upkeep"),
+            "training": depths["imports"] + depths["history"],
+            **depths,
             "dead": await queue.dead(),
             "jobs": await _jobs(runtime),
         },

@@ -146,6 +146,12 @@ class Settings(BaseSettings):
     worker_pool_size: int = Field(
         2, ge=1, le=16, description="Processes for CPU work, of each shard process and worker"
     )
+    job_memory_limit: int = Field(
+        4096, ge=256, le=1_048_576, description="Megabytes that one training or compile job may take in a worker"
+    )
+    max_queued_jobs: int = Field(
+        1000, ge=1, le=1_000_000, description="Trainings of one lane that may wait; further ones are refused"
+    )
 
     # Rollout: first values of the flags, which `markov-shard flags` changes for the whole fleet while it runs
     enable_markov_store: bool = Field(

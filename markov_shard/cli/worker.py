@@ -12,9 +12,13 @@ from markov_shard.health.process import ProcessFigures, measured_process
 from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.members import keep_beating
+from markov_shard.store.jobs import Lane
 from markov_shard.training.handlers import Handlers
-from markov_shard.training.pool import make_pool
+from markov_shard.training.pool import WorkPool
 from markov_shard.training.worker import Worker
+
+_HISTORIES = 4
+"""Guilds whose history is read at a time: such work waits for Discord, not for a processor."""
 
 
 @click.command()
@@ -26,11 +30,13 @@ def command(data_dir: str | None) -> None:
 
 async def _worker(settings: Settings) -> None:
     stop = stop_on_signals()
-    pool = make_pool(settings.worker_pool_size)
+    size = settings.worker_pool_size
+    pool = WorkPool(size, memory_mb=settings.job_memory_limit)
+    loops: dict[Lane, int] = {"imports": size, "history": _HISTORIES, "upkeep": size}
     try:
         async with open_runtime(settings, "worker", pool_size=6) as runtime:
             health = Health("worker", runtime.name)
-            worker = Worker(runtime, Handlers(runtime, pool).by_kind(), loops_a_lane=settings.worker_pool_size)
+            worker = Worker(runtime, Handlers(runtime, pool).by_kind(), loops=loops)
             health.add("jobs", lambda: _jobs(worker))
             metrics = Metrics()
             metrics.gauge("markov_jobs_running", "Jobs in work", lambda: len(worker.working_on))
@@ -46,7 +52,7 @@ async def _worker(settings: Settings) -> None:
                 finally:
                     beating.cancel()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.close()
 
 
 async def _beat(runtime: Runtime, worker: Worker, measured: ProcessFigures, url: str) -> None:

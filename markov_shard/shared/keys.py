@@ -62,8 +62,18 @@ def session(shard_count: int, shard_id: int) -> str:
 
 
 def job_stream(lane: str) -> str:
-    """Stream: references to queued jobs of a lane (`training`, `upkeep`). Written by whoever creates a job."""
+    """Stream: references to a lane's queued jobs (`imports`, `history`, `upkeep`). Written by whoever creates a job."""
     return f"{PREFIX}:{{jobs}}:{lane}"
+
+
+def job_index(lane: str) -> str:
+    """Hash: where on the lane's stream each job is, so that it is there once. Written with the stream."""
+    return f"{PREFIX}:{{jobs}}:{lane}:index"
+
+
+def job_sweep() -> str:
+    """String with TTL: which worker looked last for jobs that no stream knows. Written by that worker."""
+    return f"{PREFIX}:{{jobs}}:sweep"
 
 
 def dead_letters() -> str:

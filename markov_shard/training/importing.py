@@ -13,18 +13,10 @@ from typing import Any
 
 from markov_shard.errors import SupersededError
 from markov_shard.store.channels import read_channels
+from markov_shard.store.claims import finish_job, require_claim, set_generation
 from markov_shard.store.generations import abort_generation, drop_generations, fill_generation, start_generation
-from markov_shard.store.jobs import (
-    Chunk,
-    Job,
-    JobState,
-    finish_job,
-    last_chunk,
-    read_job,
-    record_chunk,
-    require_claim,
-    set_generation,
-)
+from markov_shard.store.jobs import Job, JobState, read_job
+from markov_shard.store.ledger import Chunk, last_chunk, record_chunk
 from markov_shard.store.messages import StoredMessage, learn_messages
 from markov_shard.store.pool import Connection, Database
 from markov_shard.training.entries import Entry

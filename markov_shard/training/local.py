@@ -10,19 +10,15 @@ from collections.abc import AsyncIterator, Sequence
 from markov_shard.errors import JobError, MarkovShardError, SupersededError
 from markov_shard.runtime import Runtime
 from markov_shard.shared.news import News, announce
+from markov_shard.store.claims import claim_job, hold_local_job, require_claim, take_over_job
 from markov_shard.store.guilds import read_guild
-from markov_shard.store.jobs import (
-    Job,
-    claim_job,
-    create_job,
-    hold_local_job,
-    read_job,
-    require_claim,
-    unfinished_training,
-)
+from markov_shard.store.jobs import Job, create_job, read_job, unfinished_training
 from markov_shard.training.compiling import Published, compile_guild
 from markov_shard.training.files import Survey
+from markov_shard.training.holding import holding
 from markov_shard.training.importing import OnChunk, apply_files, begin, finish, give_up, names
+
+_HOLDER = "train"
 
 
 async def train_here(
@@ -32,7 +28,7 @@ async def train_here(
 
     Raises JobError when the guild is being trained elsewhere. A failed clean run leaves the old chain as it was.
     """
-    async with _claimed(runtime, guild_id, files, clean=clean) as claimed:
+    async with _claimed(runtime, guild_id, files, clean=clean) as claimed, holding(runtime.database, claimed):
         try:
             job = await begin(runtime.database, claimed, clean=clean)
             await apply_files(runtime.database, job, files, batch_size=runtime.settings.batch_size, on_chunk=on_chunk)
@@ -85,7 +81,7 @@ async def _claimed(runtime: Runtime, guild_id: int, files: Sequence[Survey], *, 
 
 async def _abandon(runtime: Runtime, job: Job) -> None:
     async with runtime.database.transaction() as connection:
-        claimed = await claim_job(connection, job.guild_id, job.job_id)
+        claimed = await take_over_job(connection, job)
     if claimed is not None:
         await give_up(runtime.database, claimed, "cancelled", "its command was killed, and another one followed")
 
@@ -93,7 +89,8 @@ async def _abandon(runtime: Runtime, job: Job) -> None:
 async def _claim(runtime: Runtime, guild_id: int, unfinished: Job | None, payload: dict[str, object]) -> Job:
     async with runtime.database.transaction() as connection:
         job_id = unfinished.job_id if unfinished else await create_job(connection, guild_id, "import", payload=payload)
-        job = await claim_job(connection, guild_id, job_id) if job_id is not None else None
+        # The advisory lock says that no other command works on it, whatever the killed one's lease says.
+        job = await claim_job(connection, guild_id, job_id, holder=_HOLDER) if job_id is not None else None
     if job is None:
         raise JobError(f"guild {guild_id} was just given another training job; try again")
     return job

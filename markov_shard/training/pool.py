@@ -1,25 +1,64 @@
-"""Processes for CPU work: compiling a guild takes all of one, and gives its memory back when it ends."""
+"""Processes for CPU work: a job that is cancelled, or takes too much memory, ends with its process and nothing else.
+
+Pebble's pool and not the standard library's, which can neither end a task that runs nor outlive a process that was
+killed.
+"""
 
 import asyncio
 import multiprocessing
 import os
+import resource
 import threading
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
-from markov_shard.store.jobs import Job, require_claim
-from markov_shard.store.pool import Database
-from markov_shard.training.compiling import Published, compile_guild
+from pebble import ProcessPool
 
+from markov_shard.errors import JobError
 
-def make_pool(size: int) -> ProcessPoolExecutor:
-    """A pool whose processes start when needed, end after some work, and never outlive this process."""
-    return ProcessPoolExecutor(
-        size, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent, max_tasks_per_child=8
-    )
+P = ParamSpec("P")
+R = TypeVar("R")
+_TASKS_A_PROCESS = 64
 
 
-def _end_with_parent() -> None:
+class WorkPool:
+    """At most `size` processes; each may take `memory_mb` megabytes. `async with WorkPool(…) as pool`."""
+
+    def __init__(self, size: int, *, memory_mb: int) -> None:
+        self._memory_mb = memory_mb
+        self._pool = ProcessPool(
+            max_workers=size,
+            max_tasks=_TASKS_A_PROCESS,
+            initializer=_begin,
+            initargs=(memory_mb,),
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    async def run(self, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """The result of picklable work, done in a process; cancelling this ends the process.
+
+        Raises what the work raises, JobError when it needs more memory than it may have, and
+        pebble.ProcessExpired, an OSError, when its process was killed.
+        """
+        future = self._pool.schedule(work, args=list(arguments), kwargs=named)
+        try:
+            return await asyncio.wrap_future(future)
+        except MemoryError:
+            raise JobError(
+                f"it needs more than JOB_MEMORY_LIMIT, {self._memory_mb} megabytes of memory: raise that setting,"
+                " or split the file"
+            ) from None
+
+    def close(self) -> None:
+        """Ends the processes, whatever they are doing."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def _begin(memory_mb: int) -> None:
+    """Limits a new process's memory, and ends it with its parent."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_mb << 20, hard))
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -28,25 +67,3 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-async def compile_in_pool(
-    pool: ProcessPoolExecutor, database_url: str, job: Job, *, generation: int | None, state_size: int
-) -> Published:
-    """Compiles and publishes a guild's images for a claimed job. Raises SupersededError when the claim is lost."""
-    work = partial(_compile, database_url, job, generation, state_size)
-    return await asyncio.get_running_loop().run_in_executor(pool, work)
-
-
-def _compile(database_url: str, job: Job, generation: int | None, state_size: int) -> Published:
-    async def work() -> Published:
-        async with await Database.open(database_url, size=2, name="compile") as database:
-            return await compile_guild(
-                database,
-                job.guild_id,
-                state_size=state_size,
-                generation=generation,
-                guard=lambda connection: require_claim(connection, job),
-            )
-
-    return asyncio.run(work())

@@ -3,33 +3,48 @@
 When Redis is away the row is enough: a worker's sweep puts the reference on the stream later.
 """
 
+from dataclasses import dataclass
+
 from markov_shard.errors import JobError, RedisUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
 from markov_shard.shared.queue import JobQueue, Reference
-from markov_shard.store.jobs import (
-    FINISHED,
-    JobKind,
-    Lane,
-    claim_job,
-    create_job,
-    find_job,
-    requeue_job,
-    unfinished_training,
-)
+from markov_shard.store.claims import is_held, requeue_job, take_over_job
+from markov_shard.store.jobs import FINISHED, LANE_OF, Job, JobKind, create_job, find_job, unfinished_training
 from markov_shard.training.importing import give_up
 
 _log = get_logger(__name__)
 
 
-async def request_training(runtime: Runtime, guild_id: int, *, url: str | None, clean: bool, user_id: int) -> int:
+@dataclass(frozen=True)
+class Cancelled:
+    """A job that was cancelled, and how many of the messages it had learned stay learned."""
+
+    job: Job
+    kept: int
+
+    def __str__(self) -> str:
+        if self.job.kind not in ("import", "backfill"):
+            return f"job {self.job.job_id} is cancelled"
+        if self.job.payload.get("clean"):
+            return f"job {self.job.job_id} is cancelled; what was known before is kept, nothing of the job"
+        return f"job {self.job.job_id} is cancelled; {self.kept:,} messages that it had learned are kept"
+
+
+async def request_training(
+    runtime: Runtime, guild_id: int, *, url: str | None, clean: bool, user_id: int, force: bool = False
+) -> int:
     """A job that learns an attached file or, without one, the history of the listened channels; returns its ID.
 
-    Raises JobError when the guild has an unfinished one.
+    `force` learns a file again that was learned before. Raises JobError when the guild has an unfinished job, and
+    when so many of other guilds wait that this one would not be begun soon.
     """
     kind: JobKind = "import" if url else "backfill"
-    payload: dict[str, object] = {"url": url, "clean": clean} if url else {"clean": clean}
-    job_id = await _request(runtime, guild_id, kind, "training", payload, user_id)
+    await _refuse_when_full(runtime, kind)
+    payload: dict[str, object] = {"url": url, "clean": clean, "force": force} if url else {"clean": clean}
+    job_id = await _request(runtime, guild_id, kind, payload, user_id)
+    if job_id is None and await _drop_abandoned(runtime, guild_id):
+        job_id = await _request(runtime, guild_id, kind, payload, user_id)
     if job_id is None:
         async with runtime.database.connection() as connection:
             other = await unfinished_training(connection, guild_id)
@@ -37,33 +52,69 @@ async def request_training(runtime: Runtime, guild_id: int, *, url: str | None, 
     return job_id
 
 
+async def _refuse_when_full(runtime: Runtime, kind: JobKind) -> None:
+    limit = runtime.settings.max_queued_jobs
+    try:
+        depth = await JobQueue(runtime.redis, runtime.name).depth(LANE_OF[kind])
+    except RedisUnavailableError:
+        return  # a row that waits for Redis does no harm
+    if depth >= limit:
+        raise JobError(f"{depth} trainings are waiting, and no more than {limit} may: try again in a while")
+
+
+async def _drop_abandoned(runtime: Runtime, guild_id: int) -> bool:
+    """Cancels a job of a `train` command that was killed and not started again; False when there is none."""
+    async with runtime.database.transaction() as connection:
+        other = await unfinished_training(connection, guild_id)
+        if other is None or not other.payload.get("local") or await is_held(connection, other):
+            return False
+        claimed = await take_over_job(connection, other)
+    if claimed is not None:
+        await give_up(runtime.database, claimed, "cancelled", "its command was killed, and another job followed")
+    return True
+
+
 async def request_compile(runtime: Runtime, guild_id: int) -> int | None:
     """A job that brings the image up to date; None when one waits already."""
-    return await _request(runtime, guild_id, "compile", "upkeep", {}, None)
+    return await _request(runtime, guild_id, "compile", {}, None)
+
+
+async def request_authors(runtime: Runtime, guild_id: int) -> int | None:
+    """A job that asks Discord for the authors of imported messages; None when one is unfinished already."""
+    return await _request(runtime, guild_id, "authors", {}, None)
 
 
 async def _request(
-    runtime: Runtime, guild_id: int, kind: JobKind, lane: Lane, payload: dict[str, object], user_id: int | None
+    runtime: Runtime, guild_id: int, kind: JobKind, payload: dict[str, object], user_id: int | None
 ) -> int | None:
     async with runtime.database.transaction() as connection:
-        job_id = await create_job(connection, guild_id, kind, lane=lane, payload=payload, requested_by=user_id)
+        job_id = await create_job(connection, guild_id, kind, payload=payload, requested_by=user_id)
     if job_id is not None:
         try:
-            await JobQueue(runtime.redis, runtime.name).put(lane, Reference(guild_id, job_id))
+            await JobQueue(runtime.redis, runtime.name).put(LANE_OF[kind], Reference(guild_id, job_id))
         except RedisUnavailableError as error:
             _log.warning("a job waits for Redis", job=job_id, reason=str(error))
     return job_id
 
 
-async def cancel_job(runtime: Runtime, job_id: int) -> None:
-    """Cancels an unfinished job; a worker at it finds its next write refused. Raises JobError."""
+async def cancel_job(runtime: Runtime, job_id: int, *, by: str = "an operator") -> Cancelled:
+    """Cancels an unfinished job, and says what was kept; a worker at it stops within seconds.
+
+    A clean job leaves what was known before, any other what it had learned until now. Raises JobError.
+    """
     async with runtime.database.transaction() as connection:
         job = await find_job(connection, job_id)
         if job.state in FINISHED:
             raise JobError(f"job {job_id} is {job.state} already")
-        claimed = await claim_job(connection, job.guild_id, job_id)
-    if claimed is not None:
-        await give_up(runtime.database, claimed, "cancelled", "cancelled by an operator")
+        claimed = await take_over_job(connection, job)
+    if claimed is None:
+        raise JobError(f"job {job_id} was just finished")
+    kept = 0 if claimed.generation is not None else claimed.messages
+    await give_up(runtime.database, claimed, "cancelled", f"cancelled by {by}")
+    if kept:
+        await request_compile(runtime, claimed.guild_id)
+    async with runtime.database.connection() as connection:
+        return Cancelled(await find_job(connection, job_id), kept)
 
 
 async def retry_job(runtime: Runtime, job_id: int) -> None:
@@ -71,4 +122,6 @@ async def retry_job(runtime: Runtime, job_id: int) -> None:
     async with runtime.database.transaction() as connection:
         job = await find_job(connection, job_id)
         await requeue_job(connection, job)
-    await JobQueue(runtime.redis, runtime.name).put(job.lane, Reference(job.guild_id, job.job_id))
+    queue = JobQueue(runtime.redis, runtime.name)
+    await queue.drop_letters(job_id)
+    await queue.put(job.lane, Reference(job.guild_id, job.job_id))

@@ -21,30 +21,34 @@ from markov_shard.errors import (
 )
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
-from markov_shard.shared.queue import RECLAIM_MS, Delivery, JobQueue, Reference
-from markov_shard.store.jobs import Job, JobKind, Lane, claim_job, list_jobs
+from markov_shard.shared.queue import Delivery, JobQueue, Reference
+from markov_shard.store.claims import claim_job, note_failure, release_claim
+from markov_shard.store.jobs import LANES, Job, JobKind, Lane, forget_old_jobs, unheld_jobs
+from markov_shard.training.holding import holding
 from markov_shard.training.importing import give_up
+from markov_shard.training.turns import Turn, TurnOverError
 
 _log = get_logger(__name__)
 
 MAX_DELIVERIES = 5
 """Claims without a new chunk after which a job goes to the dead letters."""
 
-_RENEW_SECONDS = RECLAIM_MS / 3000
-_SWEEP_SECONDS = 15.0
-_LANES: tuple[Lane, ...] = ("training", "upkeep")
+SWEEP_SECONDS = 15.0
 
-Handler = Callable[[Job], Awaitable[None]]
+Handler = Callable[[Job, Turn], Awaitable[None]]
 """Does a claimed job and finishes its row. Raises TrainingInputError for a job that can never succeed."""
 
 
 class Worker:
     """Works on jobs of all lanes; each lane has its own loops, so that none waits for another."""
 
-    def __init__(self, runtime: Runtime, handlers: Mapping[JobKind, Handler], *, loops_a_lane: int = 1) -> None:
+    def __init__(
+        self, runtime: Runtime, handlers: Mapping[JobKind, Handler], *, loops: Mapping[Lane, int] | None = None
+    ) -> None:
+        """`loops`: how many jobs of a lane are worked on at a time, one by default."""
         self._runtime = runtime
         self._handlers = handlers
-        self._loops = loops_a_lane
+        self._loops = loops or {}
         self.working_on: set[int] = set()
         """The IDs of the jobs in work."""
         self.done = 0
@@ -57,8 +61,8 @@ class Worker:
         """Works until `stop` is set; jobs in work are then given back at once."""
         loops = [
             asyncio.create_task(self._lane(lane, f"{self._runtime.name}-{lane}-{number}"), name=f"{lane} {number}")
-            for lane in _LANES
-            for number in range(self._loops)
+            for lane in LANES
+            for number in range(self._loops.get(lane, 1))
         ]
         loops.append(asyncio.create_task(self._sweep(), name="sweep"))
         stopped = asyncio.ensure_future(stop.wait())
@@ -66,46 +70,55 @@ class Worker:
         stopped.cancel()
         for task in loops:
             task.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        for ended in await asyncio.gather(*loops, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
     async def _lane(self, lane: Lane, consumer: str) -> None:
         queue = JobQueue(self._runtime.redis, consumer)
+        begun = False
         while True:
             try:
-                delivery = await queue.read(lane)
+                if not begun:
+                    for delivery in await queue.own(lane):
+                        await self._deliver(queue, delivery, consumer)
+                    begun = True
+                found = await queue.read(lane)
                 self.trouble = None
-                if delivery is not None:
-                    await self._deliver(queue, delivery)
+                if found is not None:
+                    await self._deliver(queue, found, consumer)
             except ServiceUnavailableError as error:
                 if self.trouble is None:
                     _log.error("jobs cannot be worked on; trying again", lane=lane, reason=str(error))
                 self.trouble = str(error)
                 await asyncio.sleep(1)
 
-    async def _deliver(self, queue: JobQueue, delivery: Delivery) -> None:
+    async def _deliver(self, queue: JobQueue, delivery: Delivery, consumer: str) -> None:
         reference = delivery.reference
         if reference is None:
-            await queue.bury(delivery, "the reference cannot be read")
+            await queue.bury(delivery, delivery.fault)
             return
         async with self._runtime.database.transaction() as connection:
-            job = await claim_job(connection, reference.guild_id, reference.job_id)
+            job = await claim_job(connection, reference.guild_id, reference.job_id, holder=consumer)
         if job is None:
-            await queue.done(delivery)
+            await queue.done(delivery)  # finished, or in the hands of somebody whose death the sweep would notice
             return
         self.working_on.add(job.job_id)
-        renewing = asyncio.create_task(self._renew(queue, delivery), name=f"renewing job {job.job_id}")
         trace = f"{job.job_id}.{job.fence}"  # one claim's work
         try:
             with bound_contextvars(job=job.job_id, kind=job.kind, guild=str(job.guild_id), trace=trace):
                 await self._work(queue, delivery, job)
         except asyncio.CancelledError:
-            with contextlib.suppress(MarkovShardError):
-                await queue.put(delivery.lane, reference)  # another worker need not wait for the claim to age
-                await queue.done(delivery)
+            await self._give_back(queue, delivery, job)  # another worker need not wait for the claim to age
             raise
         finally:
-            renewing.cancel()
             self.working_on.discard(job.job_id)
+
+    async def _give_back(self, queue: JobQueue, delivery: Delivery, job: Job) -> None:
+        with contextlib.suppress(MarkovShardError):
+            async with self._runtime.database.connection() as connection:
+                await release_claim(connection, job)
+            await queue.again(delivery)
 
     async def _work(self, queue: JobQueue, delivery: Delivery, job: Job) -> None:
         database = self._runtime.database
@@ -118,20 +131,25 @@ class Worker:
             return
         _log.info("working on a job", delivery=job.deliveries)
         try:
-            await self._handlers[job.kind](job)
+            async with holding(database, job, also=lambda: queue.renew(delivery)):
+                await self._handlers[job.kind](job, Turn(queue, job.lane))
         except (TrainingInputError, JobError) as error:
             _log.warning("a job failed", reason=str(error))
             self.outcomes["failed"] += 1
             await give_up(database, job, "failed", str(error))
         except SupersededError as error:
             _log.info("a job is somebody else's now, or cancelled", reason=str(error))
+        except TurnOverError:
+            _log.info("a job lets others have their turn")
+            await self._give_back(queue, delivery, job)
+            return
         except (ServiceUnavailableError, aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.warning("a job is interrupted; it is delivered again", reason=str(error))
-            self.outcomes["interrupted"] += 1
+            await self._interrupted(job, str(error) or type(error).__name__)
             return
-        except Exception:  # noqa: BLE001 - whatever it was, another delivery may do better
+        except Exception as error:  # noqa: BLE001 - whatever it was, another delivery may do better
             _log.exception("a job went wrong; it is delivered again")
-            self.outcomes["interrupted"] += 1
+            await self._interrupted(job, f"{type(error).__name__}: {error}")
             return
         else:
             _log.info("job done")
@@ -139,24 +157,35 @@ class Worker:
             self.outcomes["done"] += 1
         await queue.done(delivery)
 
-    async def _renew(self, queue: JobQueue, delivery: Delivery) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_SECONDS)
-            with contextlib.suppress(ServiceUnavailableError):
-                await queue.renew(delivery)
+    async def _interrupted(self, job: Job, reason: str) -> None:
+        """Keeps the reason for the dead letter, and lets the next delivery have the job."""
+        self.outcomes["interrupted"] += 1
+        with contextlib.suppress(ServiceUnavailableError):
+            async with self._runtime.database.transaction() as connection:
+                await note_failure(connection, job, reason[:1000])
+                await release_claim(connection, job, tried=True)
 
     async def _sweep(self) -> None:
         """Puts unfinished jobs that no stream knows back on their stream: Redis may have lost everything."""
         queue = JobQueue(self._runtime.redis, self._runtime.name)
         while True:
             with contextlib.suppress(ServiceUnavailableError):
-                async with self._runtime.database.connection() as connection:
-                    unfinished = await list_jobs(connection, unfinished=True, limit=10_000)
-                for lane in _LANES:
-                    known = await queue.waiting(lane)
-                    for job in reversed(unfinished):
-                        reference = Reference(job.guild_id, job.job_id)
-                        if job.lane == lane and reference not in known and not job.payload.get("local"):
-                            await queue.put(lane, reference)
-                            _log.info("a job was missing on its stream", job=job.job_id, lane=lane)
-            await asyncio.sleep(_SWEEP_SECONDS)
+                if await queue.take_sweep(SWEEP_SECONDS):
+                    await self._sweep_once(queue)
+            await asyncio.sleep(SWEEP_SECONDS / 3)
+
+    async def _sweep_once(self, queue: JobQueue) -> None:
+        last = 0
+        while True:
+            async with self._runtime.database.connection() as connection:
+                jobs = await unheld_jobs(connection, after=last)
+            if not jobs:
+                break
+            for job in jobs:
+                if await queue.put(job.lane, Reference(job.guild_id, job.job_id)):
+                    _log.info("a job was missing on its stream", job=job.job_id, lane=job.lane)
+            last = jobs[-1].job_id
+        for lane in LANES:
+            await queue.drop_old_consumers(lane)
+        async with self._runtime.database.connection() as connection:
+            await forget_old_jobs(connection)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from markov_shard.errors import SupersededError
+from markov_shard.store.claims import claim_job
 from markov_shard.store.generations import drop_generations
 from markov_shard.store.guilds import read_guild
-from markov_shard.store.jobs import Job, claim_job, create_job, read_job
+from markov_shard.store.jobs import Job, create_job, read_job
 from markov_shard.store.messages import StoredMessage, bury_messages, count_messages, learn_messages
 from markov_shard.store.pool import Database
 from markov_shard.training.compiling import compile_guild
@@ -33,7 +34,7 @@ async def claim(database: Database, job_id: int | None = None) -> Job:
     async with database.transaction() as connection:
         job_id = job_id or await create_job(connection, GUILD, "import", payload={"clean": True})
         assert job_id is not None
-        job = await claim_job(connection, GUILD, job_id)
+        job = await claim_job(connection, GUILD, job_id, holder="test")
     assert job is not None
     return job
 
@@ -113,8 +114,8 @@ async def test_a_guild_has_one_training_job_and_one_waiting_compile(database: Da
     async with database.connection() as connection:
         assert await create_job(connection, GUILD, "import")
         assert await create_job(connection, GUILD, "backfill") is None
-        assert await create_job(connection, GUILD, "compile", lane="upkeep")
-        assert await create_job(connection, GUILD, "compile", lane="upkeep") is None
+        assert await create_job(connection, GUILD, "compile")
+        assert await create_job(connection, GUILD, "compile") is None
         assert await create_job(connection, GUILD + 1, "import")
 
 

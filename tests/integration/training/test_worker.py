@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,24 +13,27 @@ from markov_shard.runtime import Runtime, ServiceUrls
 from markov_shard.settings import Settings
 from markov_shard.shared import queue
 from markov_shard.shared.connect import connect_redis
+from markov_shard.store.claims import claim_job
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.images import current_images
-from markov_shard.store.jobs import FINISHED, Job, claim_job, read_job
+from markov_shard.store.jobs import FINISHED, Job, read_job
 from markov_shard.store.messages import StoredMessage, count_messages, learn_messages
 from markov_shard.store.pool import Database
 from markov_shard.training import worker as worker_module
 from markov_shard.training.handlers import Handlers
-from markov_shard.training.pool import make_pool
+from markov_shard.training.pool import WorkPool
 from markov_shard.training.requests import cancel_job, request_compile, request_training, retry_job
+from markov_shard.training.turns import Turn
 from markov_shard.training.worker import Worker
 
 GUILD = 81384788765712384
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[ProcessPoolExecutor]:
-    with make_pool(1) as made:
-        yield made
+def pool() -> Iterator[WorkPool]:
+    made = WorkPool(1, memory_mb=2048)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def runtime(database: Database, migrated_url: str, redis_url: str, files: 
 
 
 @pytest.fixture
-async def working(runtime: Runtime, pool: ProcessPoolExecutor) -> AsyncIterator[Worker]:
+async def working(runtime: Runtime, pool: WorkPool) -> AsyncIterator[Worker]:
     worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     yield worker
@@ -80,8 +82,8 @@ async def finished(runtime: Runtime, job_id: int | None) -> Job:
         await asyncio.sleep(0.05)
 
 
-async def train(runtime: Runtime, url: str, *, clean: bool = False) -> int:
-    return await request_training(runtime, GUILD, url=url, clean=clean, user_id=1)
+async def train(runtime: Runtime, url: str, *, clean: bool = False, force: bool = False) -> int:
+    return await request_training(runtime, GUILD, url=url, clean=clean, user_id=1, force=force)
 
 
 async def test_an_attached_file_becomes_messages_and_an_image(runtime: Runtime, files: str, working: Worker) -> None:
@@ -93,8 +95,10 @@ async def test_an_attached_file_becomes_messages_and_an_image(runtime: Runtime, 
 
 
 async def test_the_same_file_again_counts_once(runtime: Runtime, files: str, working: Worker) -> None:
-    for _ in range(2):
-        job = await finished(runtime, await train(runtime, f"{files}/chat.json"))
+    await finished(runtime, await train(runtime, f"{files}/chat.json"))
+    job = await finished(runtime, await train(runtime, f"{files}/chat.json"))
+    assert (job.messages, job.skipped, job.payload["known"]) == (0, 0, "chat.json")
+    job = await finished(runtime, await train(runtime, f"{files}/chat.json", force=True))
     assert (job.messages, job.skipped) == (0, 1000)
     async with runtime.database.connection() as connection:
         assert await count_messages(connection, GUILD, 1) == 1000
@@ -142,7 +146,7 @@ async def test_a_second_training_is_refused_and_compiles_collapse(runtime: Runti
 
 
 async def test_a_cancelled_job_is_not_worked_on_and_can_be_retried(
-    runtime: Runtime, files: str, pool: ProcessPoolExecutor
+    runtime: Runtime, files: str, pool: WorkPool
 ) -> None:
     job_id = await train(runtime, f"{files}/chat.json")
     await cancel_job(runtime, job_id)
@@ -156,7 +160,7 @@ async def test_a_cancelled_job_is_not_worked_on_and_can_be_retried(
     await running
 
 
-async def test_jobs_that_redis_lost_are_found_again(runtime: Runtime, files: str, pool: ProcessPoolExecutor) -> None:
+async def test_jobs_that_redis_lost_are_found_again(runtime: Runtime, files: str, pool: WorkPool) -> None:
     job_id = await train(runtime, f"{files}/chat.json")
     await runtime.redis.flushdb()
     worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
@@ -170,10 +174,9 @@ async def test_a_job_that_kills_every_worker_goes_to_the_dead_letters(
     runtime: Runtime, files: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "RECLAIM_MS", 1)
-    monkeypatch.setattr(worker_module, "_RENEW_SECONDS", 60)
     tries = 0
 
-    async def crash(job: Job) -> None:
+    async def crash(job: Job, turn: Turn) -> None:
         nonlocal tries
         tries += 1
         raise RuntimeError("a bug")
@@ -189,12 +192,10 @@ async def test_a_job_that_kills_every_worker_goes_to_the_dead_letters(
     await running
 
 
-async def test_a_worker_that_stops_gives_its_job_back_at_once(
-    runtime: Runtime, files: str, pool: ProcessPoolExecutor
-) -> None:
+async def test_a_worker_that_stops_gives_its_job_back_at_once(runtime: Runtime, files: str, pool: WorkPool) -> None:
     started = asyncio.Event()
 
-    async def hang(job: Job) -> None:
+    async def hang(job: Job, turn: Turn) -> None:
         started.set()
         await asyncio.Event().wait()
 
