@@ -3,12 +3,13 @@
 Text on a terminal, JSON elsewhere; always on standard error, since standard output belongs to `--json`.
 """
 
+import contextlib
 import logging
 import re
 import sys
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -86,11 +87,30 @@ def _flat(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping
     return event
 
 
-def _stamp(zone: tzinfo) -> structlog.typing.Processor:
-    """Adds the time of the line, in the operator's zone."""
+class JsonLines(logging.StreamHandler[TextIO]):
+    """Writes one JSON object a line; `zone` is that of their times, None for UTC."""
 
+    def __init__(self, stream: TextIO, zone: tzinfo | None) -> None:
+        super().__init__(stream)
+        self.zone = zone
+
+    def write(self, line: str) -> None:
+        """Writes a line that is complete already."""
+        with self.lock or contextlib.nullcontext():
+            self.stream.write(line + self.terminator)
+            self.flush()
+
+
+def timestamp(zone: tzinfo | None) -> str:
+    """The time of a line, in the operator's zone; without one in UTC, as `…Z`."""
+    if zone is None:
+        return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return datetime.now(zone).isoformat(timespec="microseconds")
+
+
+def _stamp(zone: tzinfo | None) -> structlog.typing.Processor:
     def stamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["timestamp"] = datetime.now(zone).isoformat(timespec="microseconds")
+        event["timestamp"] = timestamp(zone)
         return event
 
     return stamp
@@ -110,15 +130,14 @@ def set_up_logging(
     `role` is bound to every line of the process; its time is one of `timezone`. None of `secrets` is ever written.
     """
     stream = stream or sys.stderr
+    zone = None if timezone == "UTC" else zoneinfo.ZoneInfo(timezone)
     logging.addLevelName(TRACE, "TRACE")
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True)
-        if timezone == "UTC"
-        else _stamp(zoneinfo.ZoneInfo(timezone)),
+        _stamp(zone),
     ]
     text = form == "text" or (form == "auto" and stream.isatty())
     renderer: structlog.typing.Processor = (
@@ -126,11 +145,11 @@ def set_up_logging(
             colors=stream.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
         )
         if text
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(separators=(",", ":"))  # ASCII: control characters are escaped
     )
     ending: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _without(secrets)]
     ending += [_flat, renderer] if text else [renderer]
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream) if text else JsonLines(stream, zone)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -8,12 +8,12 @@ from typing import Literal
 
 from markov_shard.bot.hosting import Hosting
 from markov_shard.chain import Answer, Chain
+from markov_shard.fast_lines import FastLogger
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.registry import Guilds
-from markov_shard.logs import get_logger
 from markov_shard.settings import Settings
 
-_log = get_logger(__name__)
+_log = FastLogger(__name__)
 
 _BASELINE_SECONDS = 2.0  # the baseline chain answers in a thread; Discord gives an interaction three seconds
 

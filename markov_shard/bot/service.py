@@ -63,6 +63,7 @@ def build_bot(settings: Settings) -> FleetBot:
             logs=None,
             intents=INTENTS,
             rest_url=settings.rest_url,
+            http_settings=hikari.impl.HTTPSettings(force_close_transports=False),  # a reply opens no connection
             loads=orjson.loads,
             dumps=orjson.dumps,
             cache_settings=hikari.impl.CacheSettings(components=hikari.api.CacheComponents.NONE),

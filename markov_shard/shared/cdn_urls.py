@@ -15,11 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 from redis.asyncio import Redis
 
 from markov_shard.errors import DiscordUnavailableError, MarkovShardError, RedisUnavailableError
+from markov_shard.fast_lines import FastLogger
 from markov_shard.logs import get_logger
 from markov_shard.shared import keys
 from markov_shard.shared.scripts import run_script
 
 _log = get_logger(__name__)
+_lines = FastLogger(__name__)
 
 LIFE_SECONDS = 23 * 3600
 MAX_BATCH = 50
@@ -86,7 +88,7 @@ class CdnUrls:
         self.outcomes[outcome] += 1
         if outcome in ("cached", "waited"):
             ms = round((time.perf_counter() - started) * 1000, 3)
-            _log.info("Using cached CDN URL", guild=str(guild_id), ms=ms)
+            _lines.info("Using cached CDN URL", guild=str(guild_id), ms=ms)
         return found
 
     def by_outcome(self) -> Mapping[str, float]:

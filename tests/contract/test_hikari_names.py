@@ -1,11 +1,15 @@
 """The private names of hikari that `bot/gateway.py` and `rest.py` stand on: a release that changes one fails here."""
 
 import inspect
+from typing import Any
 
 import hikari
+import lightbulb
 import pytest
 from hikari.impl import shard as hikari_shard
 from hikari.internal import routes
+
+from markov_shard.bot.injection import generate_injection
 
 SHARD = hikari_shard.GatewayShardImpl
 
@@ -82,3 +86,17 @@ def test_a_raw_event_reaches_the_event_manager_with_its_shard() -> None:
 def test_a_route_that_hikari_lacks_can_be_requested() -> None:
     assert "json" in inspect.signature(hikari.impl.RESTClientImpl._request).parameters
     assert routes.Route("POST", "/attachments/refresh-urls").compile().method == "POST"
+
+
+def test_the_resolver_of_a_commands_services_can_be_generated_beforehand() -> None:
+    class Command(lightbulb.SlashCommand, name="one", description="one"):
+        @lightbulb.invoke
+        async def invoke(self, ctx: lightbulb.Context, service: int) -> None: ...
+
+    generate_injection(Command)
+    bound: Any = Command().invoke
+    assert bound._dependency_func is vars(Command)["invoke"]._dependency_func is not None
+
+
+def test_connections_to_discord_can_be_kept_open() -> None:
+    assert hikari.impl.HTTPSettings(force_close_transports=False).force_close_transports is False

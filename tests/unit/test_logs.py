@@ -3,10 +3,12 @@
 import io
 import json
 import logging
+from typing import Literal
 
 import pytest
 import structlog
 
+from markov_shard.fast_lines import FastLogger
 from markov_shard.logs import TRACE, get_logger, set_up_logging
 
 TOKEN = "MTAwMDAwMDAwMDAwMDAwMDAwMA.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -96,3 +98,37 @@ def test_bound_ids_are_on_the_lines_of_ours_and_theirs() -> None:
     get_logger("ours").info("c")
     bound = [{key: line.get(key) for key in ("shard", "guild", "trace")} for line in lines(stream)]
     assert bound == [{"shard": 3, "guild": "42", "trace": "7.1"}] * 2 + [dict.fromkeys(("shard", "guild", "trace"))]
+
+
+def test_a_fast_line_is_what_the_ordinary_logger_writes() -> None:
+    stream = io.StringIO()
+    set_up_logging("info", form="json", role="shard", stream=stream)
+    with structlog.contextvars.bound_contextvars(trace="5"):
+        for log in (FastLogger("a.b"), get_logger("a.b")):
+            log.info("Using cached CDN URL", guild="7", ms=0.25)
+    fast, ordinary = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert fast.pop("timestamp")[:13] == ordinary.pop("timestamp")[:13]
+    assert fast == ordinary == {
+        "event": "Using cached CDN URL", "guild": "7", "ms": 0.25, "trace": "5",
+        "role": "shard", "level": "info", "logger": "a.b",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("level", "form", "lines"), [("warn", "json", 0), ("silent", "json", 0), ("info", "text", 1)])
+def test_a_fast_line_is_shown_when_an_ordinary_one_would_be(
+    level: str, form: Literal["json", "text"], lines: int
+) -> None:
+    stream = io.StringIO()
+    set_up_logging(level, form=form, stream=stream)
+    FastLogger("a").info("Generated optimized response text", ms=1.5)
+    assert stream.getvalue().count("Generated optimized response text") == lines
+
+
+def test_a_fast_line_reaches_other_handlers_that_want_it(caplog: pytest.LogCaptureFixture) -> None:
+    set_up_logging("info", form="json", stream=io.StringIO())
+    logging.getLogger().addHandler(caplog.handler)
+    try:
+        FastLogger("a").info("Generated optimized response text", ms=1.5)
+        assert len(caplog.records) == 1
+    finally:
+        logging.getLogger().removeHandler(caplog.handler)

@@ -5,6 +5,7 @@ import lightbulb
 
 from markov_shard.bot.answers import Answers
 from markov_shard.bot.commands.common import GUILD_ONLY, guild_of, say
+from markov_shard.bot.injection import generate_injection
 from markov_shard.bot.permissions import Permissions
 
 
@@ -41,4 +42,5 @@ def mark_command(name: str) -> type[lightbulb.SlashCommand]:
                     private=True,
                 )
 
+    generate_injection(Mark)
     return Mark

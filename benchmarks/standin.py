@@ -1,0 +1,352 @@
+"""A gateway and REST server that do as little as a bot lets them, so that the bot is what is measured.
+
+It speaks the protocol (zlib-stream, heartbeats, READY, resumes) and answers what bots ask at their start; then it
+sends what it is told to, encoded beforehand, and notes when each answer comes in. For everything else there is
+`discord_sim`.
+"""
+
+import asyncio
+import itertools
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import orjson
+from aiohttp import WSMsgType, web
+
+API = "/api/v10"
+EPOCH_MS = 1420070400000
+
+OnReply = Callable[[str, float], None]
+"""Told the ID of the interaction or message that was answered, and when, by `time.perf_counter`."""
+
+
+class Connection:
+    """One bot's connection: frames compressed in one stream, as Discord does."""
+
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
+        self._socket = socket
+        self._transport = request.transport
+        self._stream = zlib.compressobj(1)
+        self.seq = 0
+
+    def encode(self, events: Iterable[tuple[str, bytes]]) -> list[bytes]:
+        """Whole websocket messages for events (name, JSON of `d`), to be sent in this order and next."""
+        return [self._frame(self._numbered(name, data)) for name, data in events]
+
+    def _numbered(self, name: str, data: bytes) -> bytes:
+        self.seq += 1
+        return b'{"t":"%s","s":%d,"op":0,"d":%s}' % (name.encode(), self.seq, data)
+
+    def _frame(self, payload: bytes) -> bytes:
+        body = self._stream.compress(payload) + self._stream.flush(zlib.Z_SYNC_FLUSH)
+        size = len(body)
+        if size < 126:
+            return b"\x82%c%b" % (size, body)
+        if size < 1 << 16:
+            return b"\x82\x7e" + size.to_bytes(2, "big") + body
+        return b"\x82\x7f" + size.to_bytes(8, "big") + body
+
+    def send(self, frames: bytes) -> None:
+        """Writes encoded messages at once."""
+        assert self._transport is not None
+        self._transport.write(frames)  # type: ignore[attr-defined]
+
+    async def stream(self, frames: Sequence[bytes], *, at_once: int = 64) -> None:
+        """Writes encoded messages as fast as the bot reads them."""
+        assert self._transport is not None
+        for start in range(0, len(frames), at_once):
+            self.send(b"".join(frames[start : start + at_once]))
+            while self._transport.get_write_buffer_size() > 1 << 18:  # type: ignore[attr-defined]
+                await asyncio.sleep(0.0005)
+            await asyncio.sleep(0)
+
+    def control(self, op: int, data: object) -> None:
+        """Writes a message that is not a dispatch."""
+        self.send(self._frame(orjson.dumps({"t": None, "s": None, "op": op, "d": data})))
+
+
+class StandIn:
+    """Serves any number of bots, each known by its token. `async with StandIn(guilds) as standin`."""
+
+    def __init__(self, guild_ids: Sequence[int]) -> None:
+        self._guild_ids = guild_ids
+        self._ids = itertools.count(int(time.time() * 1000 - EPOCH_MS) << 22)
+        self._arrivals: dict[str, asyncio.Future[Connection]] = {}
+        self._runner: web.AppRunner | None = None
+        self.on_reply: OnReply = lambda replied_to, when: None
+        self.replies = 0
+        self.last_text = ""
+        self.url = ""
+
+    async def __aenter__(self) -> "StandIn":
+        app = web.Application(client_max_size=1 << 24)
+        app.add_routes(
+            [
+                web.get("/gateway", self._gateway),
+                web.get(API + "/gateway/bot", self._gateway_bot),
+                web.get(API + "/users/@me", self._me),
+                web.get(API + "/applications/@me", self._application),
+                web.get(API + "/oauth2/applications/@me", self._application),
+                web.get(API + "/applications/{rest:.*}", self._empty_list),
+                web.put(API + "/applications/{rest:.*}", self._commands),
+                web.post(API + "/applications/{rest:.*}", self._commands),
+                web.post(API + "/interactions/{id}/{token}/callback", self._callback),
+                web.post(API + "/channels/{channel}/messages", self._message),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    def next_id(self) -> str:
+        """A snowflake, each higher than the last."""
+        return str(next(self._ids))
+
+    async def connection(self, token: str) -> Connection:
+        """The bot's connection, once it is READY or has resumed."""
+        return await self._arrival(token)
+
+    def _arrival(self, token: str) -> asyncio.Future[Connection]:
+        if token not in self._arrivals:
+            self._arrivals[token] = asyncio.get_running_loop().create_future()
+        return self._arrivals[token]
+
+    # --- the gateway
+
+    async def _gateway(self, request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        connection = Connection(socket, request)
+        connection.control(10, {"heartbeat_interval": 41_250})
+        async for message in socket:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                break
+            self._answer(connection, orjson.loads(message.data))
+        return socket
+
+    def _answer(self, connection: Connection, payload: dict[str, Any]) -> None:
+        data = payload["d"]
+        if payload["op"] == 1:
+            connection.control(11, None)
+        elif payload["op"] == 2:
+            ready = {
+                "v": 10,
+                "user": self._user(data["token"]),
+                "session_id": self.next_id(),
+                "resume_gateway_url": self.url.replace("http", "ws") + "/gateway",
+                "shard": data.get("shard", [0, 1]),
+                "application": {"id": _id_of(data["token"]), "flags": 0},
+                "guilds": [{"id": str(guild), "unavailable": True} for guild in self._guild_ids],
+            }
+            events = [("READY", ready), *(("GUILD_CREATE", guild_of(guild)) for guild in self._guild_ids)]
+            connection.send(b"".join(connection.encode((name, orjson.dumps(event)) for name, event in events)))
+            self._arrival(data["token"]).set_result(connection)
+
+    # --- REST
+
+    async def _gateway_bot(self, request: web.Request) -> web.Response:
+        limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 16}
+        url = self.url.replace("http", "ws") + "/gateway"
+        return _json({"url": url, "shards": 1, "session_start_limit": limit})
+
+    def _user(self, token: str) -> dict[str, object]:
+        return user_of(_id_of(token.removeprefix("Bot ")), "markov", bot=True)
+
+    async def _me(self, request: web.Request) -> web.Response:
+        return _json(self._user(request.headers["Authorization"]))
+
+    async def _application(self, request: web.Request) -> web.Response:
+        user = self._user(request.headers["Authorization"])
+        application = {"id": user["id"], "name": "markov", "icon": None, "description": "", "bot_public": True}
+        return _json(
+            application | {"bot_require_code_grant": False, "verify_key": "00", "flags": 0, "owner": user, "team": None}
+        )
+
+    async def _empty_list(self, request: web.Request) -> web.Response:
+        return _json([])
+
+    async def _commands(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        made = [
+            {**command, "id": self.next_id(), "application_id": "1", "version": "1"}
+            for command in (wanted if isinstance(wanted, list) else [wanted])
+        ]
+        return _json(made if isinstance(wanted, list) else made[0])
+
+    async def _callback(self, request: web.Request) -> web.Response:
+        interaction_id = request.match_info["id"]
+        self._note(interaction_id, await request.read())
+        if request.query.get("with_response") != "true":
+            return web.Response(status=204)
+        message = message_of(self.next_id(), "1", None, user_of("1", "markov", bot=True), "…")
+        about = {"id": interaction_id, "type": 2, "response_message_id": message["id"]}
+        about |= {"response_message_loading": False, "response_message_ephemeral": False}
+        return _json({"interaction": about, "resource": {"type": 4, "message": message}})
+
+    async def _message(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        content = orjson.loads(body) if request.content_type == "application/json" else {}
+        self._note(str(content.get("nonce", "")), body)
+        channel = request.match_info["channel"]
+        return _json(message_of(self.next_id(), channel, None, user_of("1", "markov", bot=True), "…"))
+
+    def _note(self, replied_to: str, body: bytes) -> None:
+        self.replies += 1
+        self.last_text = body.decode(errors="replace")
+        self.on_reply(replied_to, time.perf_counter())
+
+
+# --- Discord's objects ---------------------------------------------------------------------------------------
+
+
+def token_of(bot_id: int) -> str:
+    """A token of the shape that libraries insist on."""
+    import base64
+
+    return base64.b64encode(str(bot_id).encode()).decode().rstrip("=") + ".bench." + "x" * 27
+
+
+def _id_of(token: str) -> str:
+    import base64
+
+    part = token.partition(".")[0]
+    return base64.b64decode(part + "=" * (-len(part) % 4)).decode()
+
+
+def channel_of(guild_id: int) -> int:
+    """The ID of a guild's one channel."""
+    return guild_id + 1
+
+
+def user_of(user_id: str, name: str, *, bot: bool = False) -> dict[str, object]:
+    """A user object."""
+    nothing = dict.fromkeys(("avatar", "avatar_decoration_data", "banner", "accent_color", "global_name"))
+    return {"id": user_id, "username": name, "discriminator": "0", "bot": bot, "public_flags": 0, "flags": 0, **nothing}
+
+
+def member_of() -> dict[str, object]:
+    """A member object without its user, as in message events."""
+    joined = "2020-01-01T00:00:00.000000+00:00"
+    return {"roles": [], "nick": None, "avatar": None, "joined_at": joined, "deaf": False, "mute": False, "flags": 0}
+
+
+def guild_of(guild_id: int) -> dict[str, object]:
+    """A GUILD_CREATE: one text channel, no members."""
+    channel = {
+        "id": str(channel_of(guild_id)),
+        "type": 0,
+        "name": "general",
+        "position": 0,
+        "permission_overwrites": [],
+        "nsfw": False,
+        "rate_limit_per_user": 0,
+        "parent_id": None,
+        "topic": None,
+        "last_message_id": None,
+        "flags": 0,
+    }
+    role = {
+        "id": str(guild_id),
+        "name": "@everyone",
+        "permissions": str((1 << 40) - 1),
+        "position": 0,
+        "color": 0,
+        "hoist": False,
+        "managed": False,
+        "mentionable": False,
+        "flags": 0,
+    }
+    empty: list[object] = []
+    lists = ("emojis", "features", "members", "threads", "presences", "voice_states", "stickers", "stage_instances")
+    nothing = (
+        *("icon", "description", "splash", "discovery_splash", "banner", "application_id", "afk_channel_id"),
+        *("system_channel_id", "rules_channel_id", "public_updates_channel_id", "vanity_url_code", "max_presences"),
+        *("safety_alerts_channel_id", "incidents_data"),
+    )
+    return {
+        "id": str(guild_id),
+        "name": "bench",
+        "owner_id": "5",
+        "afk_timeout": 300,
+        "verification_level": 0,
+        "default_message_notifications": 0,
+        "explicit_content_filter": 0,
+        "mfa_level": 0,
+        "system_channel_flags": 0,
+        "premium_tier": 0,
+        "preferred_locale": "en-US",
+        "nsfw_level": 0,
+        "premium_progress_bar_enabled": False,
+        "joined_at": "2020-01-01T00:00:00.000000+00:00",
+        "large": False,
+        "unavailable": False,
+        "member_count": 3,
+        "max_members": 25_000_000,
+        "max_video_channel_users": 25,
+        "guild_scheduled_events": empty,
+        "roles": [role],
+        "channels": [channel],
+        **dict.fromkeys(lists, empty),
+        **dict.fromkeys(nothing),
+    }
+
+
+def message_of(
+    message_id: str, channel_id: str, guild_id: str | None, author: dict[str, object], content: str, **more: object
+) -> dict[str, object]:
+    """A message object; with a guild, as MESSAGE_CREATE has it."""
+    empty: list[object] = []
+    placed = {"guild_id": guild_id, "member": member_of()} if guild_id else {}
+    return {
+        "id": message_id,
+        "type": 0,
+        "channel_id": channel_id,
+        "author": author,
+        "content": content,
+        "timestamp": "2026-01-01T00:00:00.000000+00:00",
+        "edited_timestamp": None,
+        "tts": False,
+        "mention_everyone": False,
+        "pinned": False,
+        "flags": 0,
+        **dict.fromkeys(("mentions", "mention_roles", "attachments", "embeds", "components"), empty),
+        **placed,
+        **more,
+    }
+
+
+def command_of(interaction_id: str, bot_id: int, guild_id: int, name: str) -> dict[str, object]:
+    """An INTERACTION_CREATE: a member uses a slash command without options."""
+    channel = {"id": str(channel_of(guild_id)), "type": 0, "name": "general", "guild_id": str(guild_id)}
+    return {
+        "id": interaction_id,
+        "application_id": str(bot_id),
+        "type": 2,
+        "token": "t" * 64 + interaction_id,
+        "version": 1,
+        "guild_id": str(guild_id),
+        "guild": {"id": str(guild_id), "locale": "en-US", "features": []},
+        "guild_locale": "en-US",
+        "locale": "en-US",
+        "channel_id": channel["id"],
+        "channel": channel | {"permissions": str((1 << 40) - 1), "parent_id": None, "nsfw": False, "flags": 0},
+        "member": member_of() | {"user": user_of("5", "ann"), "permissions": str((1 << 40) - 1), "pending": False},
+        "app_permissions": str((1 << 40) - 1),
+        "entitlements": [],
+        "authorizing_integration_owners": {"0": str(guild_id)},
+        "context": 0,
+        "attachment_size_limit": 10 << 20,
+        "data": {"id": "77", "name": name, "type": 1, "options": []},
+    }
+
+
+def _json(document: object) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
