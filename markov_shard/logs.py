@@ -160,7 +160,8 @@ def set_up_logging(
     root.handlers[:] = [handler]
     handler.setLevel(_LEVELS[level])
     root.setLevel(min(_LEVELS[level], logging.WARNING))  # what is not shown is counted still, by `health.tally`
-    for name in ("hikari.ux", "hikari.bot"):  # banners and talk of sessions that the fleet decides about
+    # Banners; talk of sessions that the fleet decides about; a traceback for each second that Postgres is away.
+    for name in ("hikari.ux", "hikari.bot", "asyncpg.pool"):
         logging.getLogger(name).setLevel(logging.ERROR if root.level > logging.DEBUG else root.level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -13,6 +13,7 @@ from typing import Any
 
 from prometheus_client import Histogram
 
+from markov_shard.health.database import DatabaseWatch
 from markov_shard.health.metrics import Metrics
 from markov_shard.health.tally import Tally, tally_logs
 from markov_shard.health.verdict import Health
@@ -63,11 +64,17 @@ async def measured_process(metrics: Metrics, health: Health, database: Database)
     with tally_logs() as tally:
         lag = LoopLag(metrics.seconds("markov_event_loop_lag_seconds", "How late the event loop ran what was due"))
         _register(metrics, health, database, tally)
-        task = asyncio.create_task(lag.run(), name="loop lag")
+        watch = DatabaseWatch(database)
+        health.add("postgres", watch.finding)
+        tasks = [
+            asyncio.create_task(lag.run(), name="loop lag"),
+            asyncio.create_task(watch.run(), name="watch Postgres"),
+        ]
         try:
             yield ProcessFigures(tally, lag)
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
 
 
 def _register(metrics: Metrics, health: Health, database: Database, tally: Tally) -> None:

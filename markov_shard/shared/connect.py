@@ -30,7 +30,7 @@ def redis_errors(place: str) -> Iterator[None]:
     try:
         yield
     except _UNAVAILABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise RedisUnavailableError(
             f"Redis at {place} cannot be used: {reason}; check REDIS_URL and that the server runs"
         ) from error

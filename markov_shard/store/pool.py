@@ -24,6 +24,7 @@ _UNAVAILABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that the server ended just now: its last word is read, its loss not yet
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
@@ -35,7 +36,7 @@ def database_errors(place: str) -> Iterator[None]:
     try:
         yield
     except _UNAVAILABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DatabaseUnavailableError(
             f"Postgres at {place} cannot be used: {reason}; check DATABASE_URL and that the server runs"
         ) from error
