@@ -5,6 +5,7 @@ data = bytes(image)                       # store it; open_image(data) reads it 
 chain = Chain(open_image(data))
 chain.learn("hello there"); chain.unlearn("hello there")
 chain.answer(rng=random.Random(1), seed="hello").text
+merge(image, added, removed)              # as compiling the remaining messages anew; `Merger` takes batches
 """
 
 from markov_shard.chain.answer import Answer
@@ -23,6 +24,7 @@ from markov_shard.chain.errors import (
     TruncatedImageError,
 )
 from markov_shard.chain.image import Image, Transition, open_image
+from markov_shard.chain.merge import Merger, merge
 from markov_shard.chain.reference import ReferenceChain
 from markov_shard.chain.text import Message, MessageLike
 
@@ -37,6 +39,7 @@ __all__ = [
     "ImageError",
     "ImageTooLargeError",
     "ImageVersionError",
+    "Merger",
     "Message",
     "MessageError",
     "MessageLike",
@@ -46,5 +49,6 @@ __all__ = [
     "Transition",
     "TruncatedImageError",
     "compile_chain",
+    "merge",
     "open_image",
 ]

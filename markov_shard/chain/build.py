@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from markov_shard.chain.alias import alias_tables
 from markov_shard.chain.count import Counted
 from markov_shard.chain.hashing import U32
-from markov_shard.chain.tables import Tables, packed_sources, split_counts
+from markov_shard.chain.tables import Tables, packed_sources, source_width, split_counts
 
 I64 = NDArray[np.int64]
 NARROW = 1 << 16  # rows up to this long have 16-bit places
@@ -32,7 +32,7 @@ def tables_of(counted: Counted) -> Tables:
         state_alias=state_alias,
         dest=counted.dest,
         **split_counts(counted.counts),
-        source=packed_sources(counted.source, len(counted.source_ids)),
+        source=packed_sources(counted.source, source_width(len(counted.source_ids))),
         source_ids=counted.source_ids,
         keep=keep,
         jump=narrowed(jump, sizes),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from markov_shard.chain.group import groups
 from markov_shard.chain.hashing import U32, U64, fingerprints, stream
-from markov_shard.chain.tokenise import NO_SOURCE
+from markov_shard.chain.text import NO_SOURCE
 from markov_shard.chain.vocabulary import Vocabulary
 
 I64 = NDArray[np.int64]
@@ -36,14 +36,14 @@ def count(tokens: U32, ids: I64, vocabulary: Vocabulary, state_size: int, seed: 
     ends = np.flatnonzero(tokens == 0)
     prints = fingerprints(vocabulary.hashes[tokens[tokens != 0] - 1], np.diff(ends, prepend=-1) - 1)
     prints.sort()
-    reached, state_tokens = _states(tokens, state_size)
+    reached, state_tokens = states_reached(tokens, state_size)
     message = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
     origin, dest, counts, source = _transitions(reached, message, seed)
     source, source_ids = _known_sources(source, ids)
     return Counted(vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, len(tokens) - len(ends))
 
 
-def _states(tokens: U32, state_size: int) -> tuple[U32, U32]:
+def states_reached(tokens: U32, state_size: int) -> tuple[U32, U32]:
     """The state reached at each position (0 at a message's end), and the tokens of each state."""
     ranks = tokens
     examples = np.zeros(1, np.int64)

@@ -14,7 +14,7 @@ from markov_shard.chain.errors import DamagedImageError, NotLearnedError
 from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.layout import assemble, parse, verify_sections
 from markov_shard.chain.tables import BIG, Tables
-from markov_shard.chain.text import MessageLike, shown, text_of, tokens_of
+from markov_shard.chain.text import NO_SOURCE, MessageLike, shown, text_of, tokens_of
 
 Transition = tuple[tuple[str, ...], str | None, int]
 
@@ -173,7 +173,8 @@ class Image:
         """The ID of one message the transition was seen in, or None."""
         start = transition * self._source_width
         place = int.from_bytes(self._source[start : start + self._source_width], "little")
-        return self._source_ids[place - 1] if place else None
+        identity = self._source_ids[place - 1] if place else NO_SOURCE
+        return identity if identity != NO_SOURCE else None
 
     def origin(self, transition: int) -> int:
         """The state a transition starts from."""

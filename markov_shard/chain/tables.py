@@ -84,10 +84,27 @@ class Tables:
 SECTIONS = tuple(field.name for field in fields(Tables))
 
 
-def packed_sources(sources: U32, places: int) -> U8:
-    """Sources (values 0 to `places`) in as few whole bytes each as hold them."""
-    width = max(1, (int(places).bit_length() + 7) // 8)
+def source_width(places: int) -> int:
+    """Whole bytes that hold the values 0 to `places`."""
+    return max(1, (int(places).bit_length() + 7) // 8)
+
+
+def packed_sources(sources: U32, width: int) -> U8:
+    """Sources in `width` bytes each."""
     return np.ascontiguousarray(sources.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)[:, :width]).reshape(-1)
+
+
+def counts_of(tables: Tables, transitions: I64) -> U32:
+    """The counts of these transitions."""
+    return counts_in(tables.count, tables.big_index, tables.big_count, transitions)
+
+
+def counts_in(count: U8, big_index: U32, big_count: U32, transitions: I64) -> U32:
+    """The counts of these transitions, from the three arrays that hold all."""
+    found = count[transitions].astype(np.uint32)
+    big = np.flatnonzero(found == BIG)
+    found[big] = big_count[np.searchsorted(big_index, transitions[big].astype(np.uint32))]
+    return found
 
 
 def split_counts(counts: U32) -> dict[str, Any]:

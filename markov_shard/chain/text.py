@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 from markov_shard.chain.errors import MessageError, StateSizeError
 
 MAX_STATE_SIZE = 5
+NO_SOURCE = -(1 << 63)  # stands for the ID of a message without one, and of one that was removed
 
 
 @runtime_checkable

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markov_shard.chain.errors import MessageError
-from markov_shard.chain.text import fault_of, shown
+from markov_shard.chain.text import NO_SOURCE, fault_of, shown
 
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
 
-NO_SOURCE = -(1 << 63)  # stands for a message without an ID
 SLICE = 1024  # messages split at a time: their words stay in the processor's cache
 
 
