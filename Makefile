@@ -18,6 +18,7 @@ test: $(VENV)/dev.stamp
 # The long fault and scale runs, and what needs a browser or other parts from outside PyPI, which it installs.
 test-long: $(VENV)/dev.stamp
 	tests/install-outside
+	$(PIP) -e '.[embedded,dev,long]'
 	$(BIN)/pytest -m long $(ARGS)
 
 # Every table of benchmarks/README.md, peers included.

@@ -6,7 +6,8 @@ leader could miss, and shards go on serving while none runs.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from coordinator.flags import keep_flags
 from coordinator.placement import place
@@ -37,12 +38,14 @@ class Coordinator:
         ask_discord: AskDiscord,
         register_commands: Callable[[], Awaitable[None]],
         url: str = "",
+        details: Callable[[], Mapping[str, Any]] = dict,
         tick: float = 1.0,
     ) -> None:
         self._runtime = runtime
         self._ask_discord = ask_discord
         self._register_commands = register_commands
         self._url = url
+        self._details = details
         self._tick = tick
         self._plan: GatewayPlan | None = None
         self._registering: asyncio.Task[None] | None = None
@@ -72,7 +75,9 @@ class Coordinator:
             if (leader == name) is not self._leading:
                 self._leading = leader == name
                 _log.info("this coordinator leads" if self._leading else "another coordinator leads", leader=leader)
-            await beat(redis, Member(name, "coordinator", self._url, details={"leads": self._leading}))
+            await beat(
+                redis, Member(name, "coordinator", self._url, details={"leads": self._leading, **self._details()})
+            )
             if self._leading:
                 await self._lead()
         except MarkovShardError as error:

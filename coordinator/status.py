@@ -20,7 +20,7 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
     assignment = await read_assignment(redis)
     leases = await read_leases(redis, assignment.shard_count) if assignment else []
     queue = JobQueue(redis, runtime.name)
-    depths = {lane: await queue.depth(lane) for lane in LANES}
+    lanes = {lane: {"depth": await queue.depth(lane), "oldest_seconds": await queue.oldest(lane)} for lane in LANES}
     return {
         "leader": next((member.name for member in members if member.details.get("leads")), None),
         "why": assignment.why if assignment else "nothing is placed yet",
@@ -28,8 +28,9 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
         "processes": [_process(member, assignment) for member in members],
         "shards": [_shard(lease, members) for lease in leases],
         "queue": {
-            "training": depths["imports"] + depths["history"],
-            **depths,
+            "training": lanes["imports"]["depth"] + lanes["history"]["depth"],
+            **{lane: figures["depth"] for lane, figures in lanes.items()},
+            "lanes": lanes,
             "dead": await queue.dead(),
             "jobs": await _jobs(runtime),
         },
@@ -46,6 +47,13 @@ def _process(member: Member, assignment: Assignment | None) -> dict[str, Any]:
         "range": str(part) if part else None,
         "draining": member.draining,
         "seconds": round(member.age, 1),
+        "memory": member.details.get("memory"),
+        "lag_ms": round(member.details.get("lag", 0.0) * 1000, 1),
+        "counts": member.details.get("counts"),
+        "waiting": member.details.get("waiting", 0),
+        "waiting_seconds": member.details.get("waiting_seconds", 0.0),
+        "jobs": member.details.get("jobs", []),
+        "errors": member.details.get("errors", []),
     }
 
 
@@ -76,6 +84,6 @@ async def _jobs(runtime: Runtime) -> dict[str, int] | None:
 
 
 def _chains(members: Sequence[Member]) -> dict[str, int]:
-    """Open chains of all processes: how many, and their bytes."""
+    """Open chains of all processes: how many, their bytes, and how often one asked for was open."""
     figures = [member.details.get("chains") or {} for member in members if member.role == "shard"]
-    return {key: sum(int(figure.get(key, 0)) for figure in figures) for key in ("open", "bytes")}
+    return {key: sum(int(figure.get(key, 0)) for figure in figures) for key in ("open", "bytes", "hits", "misses")}

@@ -1,10 +1,16 @@
 """`markov-shard coordinator`: placement, failover, command registration and the status page."""
 
+import asyncio
+
 import click
 
-from coordinator.pages import status_routes
+from coordinator.access import Access
+from coordinator.measures import measure_fleet
+from coordinator.pages import StatusPage
 from coordinator.plan import GatewayPlan
 from coordinator.service import Coordinator
+from coordinator.status import fleet_status
+from coordinator.watch import FleetWatch
 from markov_shard.bot.registration import register_commands
 from markov_shard.bot.service import build_bot, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
@@ -13,7 +19,7 @@ from markov_shard.health.metrics import Metrics
 from markov_shard.health.process import measured_process
 from markov_shard.rest import gateway_info
 from markov_shard.runtime import open_runtime
-from markov_shard.settings import Settings
+from markov_shard.settings import Settings, reveal
 
 
 @click.command()
@@ -34,10 +40,12 @@ async def _coordinator(settings: Settings) -> None:
 
     async with open_runtime(settings, "coordinator", pool_size=4) as runtime:
         health = Health("coordinator", runtime.name)
-        routes = status_routes(runtime)
         metrics = Metrics()
+        watch = FleetWatch(lambda: fleet_status(runtime))
+        measure_fleet(metrics, watch)
+        routes = StatusPage(watch, Access(reveal(settings.status_token)), {}).routes()
         async with (
-            measured_process(metrics, health, runtime.database),
+            measured_process(metrics, health, runtime.database) as measured,
             serve_health(
                 health, settings.http_host, settings.http_port, routes=routes, registry=metrics.registry
             ) as url,
@@ -47,6 +55,11 @@ async def _coordinator(settings: Settings) -> None:
                 ask_discord=ask_discord,
                 register_commands=lambda: register_commands(build_bot(settings), settings),
                 url=url,
+                details=measured.details,
             )
             health.add("coordination", coordinator.finding)
-            await coordinator.run(stop)
+            watching = asyncio.create_task(watch.run(), name="fleet watch")
+            try:
+                await coordinator.run(stop)
+            finally:
+                watching.cancel()

@@ -171,6 +171,15 @@ class JobQueue:
                 return await self.depth(lane)
         return max(0, await self.depth(lane) - int(given["pending"]))
 
+    async def oldest(self, lane: str) -> float:
+        """Seconds since the oldest of them was put there; 0 when there is none."""
+        with redis_errors(server_of(self._redis)):
+            entries: Any = await self._redis.xrange(keys.job_stream(lane), count=1)
+            seconds, _ = await self._redis.time()
+        if not entries:
+            return 0.0
+        return max(0.0, round(seconds - int(entries[0][0].partition(b"-")[0]) / 1000, 1))
+
     async def dead(self) -> int:
         """How many dead letters there are."""
         with redis_errors(server_of(self._redis)):

@@ -1,0 +1,31 @@
+// Numbers and times as people read them.
+
+export function bytes(number) {
+  if (number === null || number === undefined) return "–";
+  return number < 2 ** 30 ? `${(number / 2 ** 20).toFixed(0)} MiB` : `${(number / 2 ** 30).toFixed(2)} GiB`;
+}
+
+export function rate(number) {
+  return number >= 100 ? number.toFixed(0) : number >= 10 ? number.toFixed(1) : number.toFixed(2);
+}
+
+export function span(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 129600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+export function share(part, rest) {
+  return part + rest ? `${((100 * part) / (part + rest)).toFixed(1)} %` : "–";
+}
+
+export function clock(at) {
+  return new Date(at * 1000).toLocaleTimeString([], { hour12: false });
+}
+
+// `shards 4-7 of 16`, as the document gives it, without the shard count that all have in common.
+export function owns(process) {
+  if (process.draining) return "draining";
+  return process.range?.replace(/ of \d+$/, "") ?? "nothing yet";
+}
