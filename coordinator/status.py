@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markov_shard.errors import DatabaseUnavailableError
+from markov_shard.flags import FLAGS
 from markov_shard.runtime import Runtime
 from markov_shard.shared.assignment import Assignment, read_assignment
 from markov_shard.shared.figures import redis_figures
+from markov_shard.shared.flags import read_live
 from markov_shard.shared.leases import Lease, read_leases
 from markov_shard.shared.members import Member, read_members
 from markov_shard.shared.queue import JobQueue
@@ -34,6 +36,7 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
             "dead": await queue.dead(),
             "jobs": await _jobs(runtime),
         },
+        "flags": await _flags(runtime),
         "caches": {"redis": await redis_figures(redis), "chains": _chains(members)},
     }
 
@@ -72,6 +75,17 @@ def _shard(lease: Lease, members: Sequence[Member]) -> dict[str, Any]:
         "identifies": seen.get("identifies", 0),
         "error": seen.get("error"),
     }
+
+
+async def _flags(runtime: Runtime) -> list[dict[str, Any]]:
+    """The rollout flags as they are live; none before the first leader published them."""
+    live = await read_live(runtime.redis)
+    rollouts = live[1] if live else {}
+    return [
+        {"flag": flag, "percentage": float(rollouts[flag].percentage), "forced": list(map(str, rollouts[flag].forced))}
+        for flag in FLAGS
+        if flag in rollouts
+    ]
 
 
 async def _jobs(runtime: Runtime) -> dict[str, int] | None:

@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from coordinator.access import Access
+from coordinator.acts import Acts
 from coordinator.measures import measure_fleet
 from coordinator.pages import StatusPage
 from coordinator.plan import GatewayPlan
@@ -43,7 +44,8 @@ async def _coordinator(settings: Settings) -> None:
         metrics = Metrics()
         watch = FleetWatch(lambda: fleet_status(runtime))
         measure_fleet(metrics, watch)
-        routes = StatusPage(watch, Access(reveal(settings.status_token)), {}).routes()
+        acts = Acts(runtime)
+        routes = StatusPage(watch, Access(reveal(settings.status_token)), {"set-flag": acts.set_flag}).routes()
         async with (
             measured_process(metrics, health, runtime.database) as measured,
             serve_health(

@@ -8,13 +8,17 @@ import pytest
 from redis.asyncio import Redis
 
 from coordinator.access import Access
+from coordinator.acts import Acts
 from coordinator.pages import StatusPage
 from coordinator.status import fleet_status
 from coordinator.watch import FleetWatch
 from markov_shard.errors import JobError, RedisUnavailableError
+from markov_shard.flags import FLAGS, Rollout
 from markov_shard.health import Health, serve_health
 from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
+from markov_shard.shared.flags import publish_flags
+from markov_shard.store.flags import ensure_flags
 from tests.page.conftest import DESKTOP, PHONE, expect
 from tests.page.simulated import SimulatedFleet
 
@@ -47,7 +51,7 @@ class Served:
 @pytest.fixture
 async def served(runtime: Runtime) -> AsyncIterator[tuple[Served, str]]:
     made = Served(runtime)
-    routes = StatusPage(made.watch, Access(TOKEN), {"drain": made.drain}).routes()
+    routes = StatusPage(made.watch, Access(TOKEN), {"drain": made.drain, "set-flag": Acts(runtime).set_flag}).routes()
     async with serve_health(Health("coordinator", "coordinator-1"), "127.0.0.1", 0, routes=routes) as url:
         watching = asyncio.create_task(made.watch.run())
         yield made, f"{url}/"
@@ -102,8 +106,14 @@ async def test_a_large_fleet_fits_a_desktop_and_a_phone_in_light_and_dark(
             assert seen.problems == []
 
 
-async def test_changes_need_the_token_and_a_yes(visit: Any, served: tuple[Served, str], redis_client: Redis) -> None:
+async def test_changes_need_the_token_and_a_yes(
+    visit: Any, served: tuple[Served, str], redis_client: Redis, runtime: Runtime
+) -> None:
     fleet = SimulatedFleet(redis_client, 4, 8)
+    async with runtime.database.transaction() as connection:
+        first = dict.fromkeys(FLAGS, Rollout(10_000)) | {"markov_store": Rollout(5_000, frozenset({42}))}
+        flags = await ensure_flags(connection, first)
+    await publish_flags(redis_client, flags.change_id, flags.rollouts)
     async with fleet.alive():
         seen = await visit(served[1], PHONE)
         page = seen.page
@@ -128,6 +138,12 @@ async def test_changes_need_the_token_and_a_yes(visit: Any, served: tuple[Served
             await page.click("#ask-yes")
             expected = "shard-02 is the last one" if name == "shard-02" else "shard-03 drains"
             await page.wait_for_selector(f"#said >> text={expected}")
+        flag = page.locator("#flags li", has_text="markov_store")
+        await flag.locator("input").fill("12.5")
+        await flag.locator("button").click()
+        await page.click("#ask-yes")
+        await page.wait_for_selector("#said >> text=markov_store is on for 12.5 % of all guilds")
+        await page.wait_for_selector("#flags >> text=12.5 % of guilds and 1 guild by name")
         await seen.shot("signed-in-phone")
         assert served[0].asked == [{"process": "shard-03"}]
         assert not await seen.is_too_wide()
