@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
-_SHORTEST_SECRET = 6
+_SHORTEST_SECRET = 8
 """A known secret shorter than this (the compose file's default password) would hide ordinary words."""
 
 TRACE = 5

@@ -78,6 +78,13 @@ def test_secrets_are_hidden_in_fields_of_fields_in_tracebacks_and_in_the_librari
     assert "b'bytes'" in written
 
 
+def test_the_compose_files_default_password_does_not_hide_our_own_name() -> None:
+    stream = io.StringIO()
+    set_up_logging("info", form="json", secrets=["markov"], stream=stream)
+    get_logger("markov_shard.bot").info("ready")
+    assert "markov_shard.bot" in stream.getvalue()
+
+
 def test_a_field_cannot_pose_as_a_line_or_steer_the_terminal() -> None:
     for form in ("text", "json"):
         stream = io.StringIO()
