@@ -11,6 +11,7 @@ import click
 
 from discord_sim.demo import add_application, add_demo
 from discord_sim.gateway.server import GatewayLimits
+from discord_sim.rest.limits import RestLimits
 from discord_sim.server import DiscordSim
 
 
@@ -20,13 +21,33 @@ from discord_sim.server import DiscordSim
 @click.option("--public-url", default="", help="What clients are told to connect to (default: where it listens).")
 @click.option("--demo", is_flag=True, help="Begin with six servers of a few members each.")
 @click.option("--max-concurrency", type=click.IntRange(1, 256), default=16, help="IDENTIFY buckets.")
-def command(host: str, port: int, public_url: str, demo: bool, max_concurrency: int) -> None:
+@click.option("--sessions-a-day", type=click.IntRange(1), default=1000, help="IDENTIFYs a bot has each day.")
+@click.option("--heartbeat", type=click.FloatRange(0.1, 3600), default=41.25, help="Heartbeat interval in seconds.")
+@click.option("--rest-limits/--no-rest-limits", default=True, help="Enforce REST's rate limits; off for measuring.")
+@click.option("--log/--no-log", "recording", default=True, help="Keep the log of requests and events; off for load.")
+@click.option("--stubs", type=click.IntRange(0, 1_000_000), default=0, help="Servers to make up beside others.")
+def command(
+    host: str,
+    port: int,
+    public_url: str,
+    demo: bool,
+    max_concurrency: int,
+    sessions_a_day: int,
+    heartbeat: float,
+    rest_limits: bool,
+    recording: bool,
+    stubs: int,
+) -> None:
     """A local stand-in for Discord: gateway, REST, CDN and a chat page, in memory.
 
     Bots connect with the REST URL http://HOST:PORT/api/v10 and the token of `discord_sim.DEMO_TOKEN`.
     """
-    sim = DiscordSim(public_url=public_url, limits=GatewayLimits(max_concurrency=max_concurrency))
+    limits = GatewayLimits(heartbeat, max_concurrency, sessions_a_day)
+    rest = RestLimits() if rest_limits else RestLimits(buckets=False, global_per_second=None)
+    sim = DiscordSim(public_url=public_url, limits=limits, rest_limits=rest)
+    sim.journal.recording = recording
     add_application(sim)
+    sim.world.guilds.add_stubs(stubs)
     try:
         asyncio.run(_serve(sim, host, port, demo=demo))
     except OSError as error:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from discord_sim import shapes
+from discord_sim import guild_shapes, shapes
 from discord_sim.dispatch import Dispatch, Dispatcher
 from discord_sim.shapes import MessageShapes
 from discord_sim.state import Attachment, Channel, Json, Message, User, World
@@ -58,12 +58,20 @@ class Chat:
         if draft.enforce_nonce and (known := self._known(channel, author, draft.nonce)):
             return known
         message = self.build(channel, author, draft)
-        channel.add(message)
+        channel.messages.add(message)
+        if channel.archived and not channel.locked:
+            self._reopen(channel)
         if draft.nonce is not None:
             self._nonces[author.id, channel.id, str(draft.nonce)] = (self._world.clock.monotonic(), message)
         if dispatch:
             self._message_event("MESSAGE_CREATE", channel, message)
         return message
+
+    def _reopen(self, thread: Channel) -> None:
+        """A message in an archived thread opens it again."""
+        thread.archived, thread.archived_at = False, self._world.clock.iso()
+        data = guild_shapes.channel(thread)
+        self._dispatcher.send(Dispatch("THREAD_UPDATE", data, self._world.guild_of(thread), thread))
 
     def build(self, channel: Channel, author: User, draft: Draft) -> Message:
         """The message of a draft, kept nowhere yet."""
@@ -89,6 +97,7 @@ class Chat:
 
     def edit(self, channel: Channel, message: Message, changes: Json, allowed_mentions: Json | None = None) -> None:
         """Set the attributes in `changes`, and say so, except of a message that only its reader sees."""
+        self._keep(channel, message)
         for name, value in changes.items():
             setattr(message, name, value)
         loading = message.flags & LOADING
@@ -98,19 +107,28 @@ class Chat:
         self._set_mentions(channel, message, allowed_mentions)
         self.changed(channel, message)
 
+    def unfurl(self, channel: Channel, message: Message, embeds: list[Json], *, partial: bool) -> None:
+        """A link's preview is added: an update that is no edit, and may (`partial`) hold the embeds alone."""
+        self._keep(channel, message)
+        message.embeds = embeds
+        if partial:
+            self._send("MESSAGE_UPDATE", channel, {"id": str(message.id), "embeds": embeds})
+        else:
+            self.changed(channel, message)
+
     def changed(self, channel: Channel, message: Message) -> None:
         if message.id in channel.messages:
             self._message_event("MESSAGE_UPDATE", channel, message)
 
     def delete(self, channel: Channel, message_id: int) -> bool:
-        if channel.remove(message_id) is None:
+        if channel.messages.remove(message_id) is None:
             return False
         self._send("MESSAGE_DELETE", channel, {"id": str(message_id)})
         return True
 
     def bulk_delete(self, channel: Channel, message_ids: Sequence[int]) -> list[int]:
         """Delete those that exist, with one event."""
-        gone = [message_id for message_id in message_ids if channel.remove(message_id) is not None]
+        gone = [message_id for message_id in message_ids if channel.messages.remove(message_id) is not None]
         if gone:
             self._send("MESSAGE_DELETE_BULK", channel, {"ids": [str(message_id) for message_id in gone]})
         return gone
@@ -122,6 +140,7 @@ class Chat:
         self._send("TYPING_START", channel, data)
 
     def react(self, channel: Channel, message: Message, user: User, emoji: str, *, add: bool) -> None:
+        self._keep(channel, message)
         users = message.reactions.setdefault(emoji, [])
         if add == (user.id in users):
             return
@@ -141,6 +160,19 @@ class Chat:
             if guild is not None and (member := guild.members.get(user.id)):
                 data["member"] = shapes.member(member)
         self._send(f"MESSAGE_REACTION_{'ADD' if add else 'REMOVE'}", channel, data)
+
+    @staticmethod
+    def _keep(channel: Channel, message: Message) -> None:
+        """A changed message of a generated history is held from now on; an ephemeral one is in no channel."""
+        if message.id in channel.messages:
+            channel.messages.keep(message)
+
+    def pin(self, channel: Channel, message: Message, *, pinned: bool) -> None:
+        if message.pinned != pinned:
+            self._keep(channel, message)
+            message.pinned = pinned
+            self._message_event("MESSAGE_UPDATE", channel, message)
+            self._send("CHANNEL_PINS_UPDATE", channel, {"last_pin_timestamp": self._world.clock.iso()})
 
     def _known(self, channel: Channel, author: User, nonce: str | int | None) -> Message | None:
         now = self._world.clock.monotonic()

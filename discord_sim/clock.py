@@ -14,6 +14,11 @@ class Clock:
         self._wall = wall
         self._monotonic = monotonic
         self._offset = 0.0
+        self._moved: list[Callable[[], None]] = []
+
+    def on_advance(self, action: Callable[[], None]) -> None:
+        """Calls `action` whenever the clock was moved."""
+        self._moved.append(action)
 
     def wall(self) -> float:
         return self._wall() + self._offset
@@ -26,6 +31,8 @@ class Clock:
         if seconds < 0:
             raise ValueError(f"a clock only moves forward, not by {seconds}")
         self._offset += seconds
+        for action in self._moved:
+            action()
 
     def iso(self) -> str:
         return iso_of(self.wall())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from discord_sim import shapes
 from discord_sim.ids import iso_at
+from discord_sim.permissions import PRIVATE_THREAD
 from discord_sim.state import CATEGORY, DM, VOICE, Application, Channel, Guild, Json, Role
 
 
@@ -48,14 +49,15 @@ def channel(of: Channel, *, with_guild: bool = True, viewer: int | None = None) 
     }
     if of.type == CATEGORY:
         return shape
-    shape |= {"nsfw": of.nsfw, "rate_limit_per_user": 0, "last_message_id": _last(of)}
+    shape |= {"nsfw": of.nsfw, "rate_limit_per_user": of.slowmode, "last_message_id": _last(of)}
     if of.type == VOICE:
         return shape | {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
     return shape | {"topic": of.topic, "last_pin_timestamp": None}
 
 
 def _last(of: Channel) -> str | None:
-    return str(of.order[-1]) if of.order else None
+    last = of.messages.last_id
+    return None if last is None else str(last)
 
 
 def _thread(of: Channel) -> Json:
@@ -63,18 +65,23 @@ def _thread(of: Channel) -> Json:
         "owner_id": str(of.owner_id),
         "last_message_id": _last(of),
         "last_pin_timestamp": None,
-        "rate_limit_per_user": 0,
-        "message_count": len(of.order),
-        "member_count": 1,
-        "total_message_sent": len(of.order),
+        "rate_limit_per_user": of.slowmode,
+        "message_count": len(of.messages),
+        "member_count": len(of.thread_members),
+        "total_message_sent": len(of.messages),
         "thread_metadata": {
             "archived": of.archived,
-            "archive_timestamp": iso_at(of.id),
+            "archive_timestamp": of.archived_at or iso_at(of.id),
             "auto_archive_duration": 4320,
-            "locked": False,
+            "locked": of.locked,
             "create_timestamp": iso_at(of.id),
-        },
+        }
+        | ({"invitable": True} if of.type == PRIVATE_THREAD else {}),
     }
+
+
+def thread_member(of: Channel, user_id: int) -> Json:
+    return {"id": str(of.id), "user_id": str(user_id), "join_timestamp": of.thread_members[user_id], "flags": 0}
 
 
 def guild(of: Guild) -> Json:
@@ -128,9 +135,9 @@ def guild_create(of: Guild, viewer: int, *, every_member: bool) -> Json:
     members = of.members.values() if every_member else [of.members[viewer]]
     return guild(of) | {
         "joined_at": of.joined_at,
-        "large": False,
+        "large": of.member_count > 250,
         "unavailable": False,
-        "member_count": len(of.members),
+        "member_count": of.member_count,
         "voice_states": [],
         "members": [shapes.member(item) for item in members],
         "channels": [channel(item, with_guild=False) for item in of.channels.values() if not item.is_thread],

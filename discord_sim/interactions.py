@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from discord_sim import permissions, shapes
+from discord_sim import guild_shapes, shapes
 from discord_sim.chat import EPHEMERAL, LOADING, Chat, Draft
 from discord_sim.dispatch import Dispatch, Dispatcher
 from discord_sim.shapes import MessageShapes
 from discord_sim.state import Application, Channel, Guild, Json, Message, User, World
 
-COMMAND, COMPONENT, MODAL = 2, 3, 5
+COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
 ANSWER_SECONDS = 3.0
 TOKEN_SECONDS = 15 * 60.0
-_COMMAND_MESSAGE = 20
+_EARLY = 0.01
+_COMMAND_MESSAGE, _CONTEXT_MENU_MESSAGE = 20, 23
+_BOT_DM = 1
 
 State = Literal["pending", "deferred", "answered", "failed"]
 
@@ -30,7 +32,7 @@ class Interaction:
     token: str
     type: int
     application: Application
-    guild: Guild
+    guild: Guild | None
     channel: Channel
     user: User
     data: Json
@@ -76,10 +78,15 @@ class Interactions:
         data: Json,
         source: Message | None = None,
     ) -> Interaction:
-        """Tells the bot of a member's act; it has three seconds to answer. Raises ValueError outside guilds."""
+        """Tells the bot of a member's act; it has three seconds to answer.
+
+        Raises ValueError for a user who does not see the channel, or a bot that has left.
+        """
         guild = self._world.guild_of(channel)
-        if guild is None or user.id not in guild.members:
-            raise ValueError(f"user {user.id} is not a member of the channel's guild")
+        if not self._world.permissions(user.id, channel):
+            raise ValueError(f"user {user.id} does not see the channel {channel.id}")
+        if guild is not None and application.bot.id not in guild.members:
+            raise ValueError(f"the bot {application.name!r} is not in the guild")
         interaction = Interaction(
             self._world.ids.next(),
             secrets.token_urlsafe(48),
@@ -92,6 +99,7 @@ class Interactions:
             self._world.clock.monotonic(),
             source,
         )
+        self._forget_old()
         self._by_id[interaction.id] = interaction
         self._by_token[interaction.token] = interaction
         payload = self.payload(interaction)
@@ -102,42 +110,65 @@ class Interactions:
         return interaction
 
     def _expire(self, interaction: Interaction) -> None:
-        if interaction.state == "pending":
+        if interaction.state == "pending" and self.is_late(interaction):
             interaction.state = "failed"
             self.changed(interaction)
 
+    def is_late(self, of: Interaction) -> bool:
+        """Whether the three seconds for the first answer are over."""
+        return self._world.clock.monotonic() - of.begun >= ANSWER_SECONDS - _EARLY
+
+    def expire_due(self) -> None:
+        """After the clock was moved: what has waited too long has failed."""
+        for interaction in list(self._by_id.values()):
+            self._expire(interaction)
+
+    def _forget_old(self) -> None:
+        """Interactions whose token is no longer valid, the oldest first, are dropped."""
+        now = self._world.clock.monotonic()
+        while self._by_id and now - next(iter(self._by_id.values())).begun > 2 * TOKEN_SECONDS:
+            old = self._by_id.pop(next(iter(self._by_id)))
+            del self._by_token[old.token]
+            for message in (old.response, *old.followups):
+                if message is not None:
+                    self._world.hidden.pop(message.id, None)
+
     def payload(self, of: Interaction) -> Json:
         """INTERACTION_CREATE's data."""
-        member = of.guild.members[of.user.id]
-        bot = of.guild.members[of.application.bot.id]
         shape: Json = {
             "id": str(of.id),
             "application_id": str(of.application.id),
             "type": of.type,
             "token": of.token,
             "version": 1,
-            "guild_id": str(of.guild.id),
-            "guild": {"id": str(of.guild.id), "locale": "en-US", "features": []},
-            "guild_locale": "en-US",
             "locale": "en-US",
             "channel_id": str(of.channel.id),
             "channel": self.partial_channel(of.channel, of.user.id),
-            "member": {
-                **shapes.member(member),
-                "permissions": str(permissions.in_channel(of.guild, member, of.channel)),
-            },
-            "app_permissions": str(permissions.in_channel(of.guild, bot, of.channel)),
+            "app_permissions": str(self._world.permissions(of.application.bot.id, of.channel)),
             "entitlements": [],
-            "authorizing_integration_owners": {"0": str(of.guild.id)},
-            "context": 0,
             "attachment_size_limit": 10 << 20,
             "data": of.data,
         }
+        if of.guild is None:
+            shape |= {"user": shapes.user(of.user), "context": _BOT_DM}
+            shape["authorizing_integration_owners"] = {"0": "0"}
+        else:
+            granted = self._world.permissions(of.user.id, of.channel)
+            shape |= {
+                "guild_id": str(of.guild.id),
+                "guild": {"id": str(of.guild.id), "locale": "en-US", "features": []},
+                "guild_locale": "en-US",
+                "member": {**shapes.member(of.guild.members[of.user.id]), "permissions": str(granted)},
+                "authorizing_integration_owners": {"0": str(of.guild.id)},
+                "context": 0,
+            }
         if of.source is not None:
             shape["message"] = self._shapes.message(of.source)
         return shape
 
     def partial_channel(self, channel: Channel, user_id: int) -> Json:
+        if channel.guild_id is None:
+            return guild_shapes.channel(channel, viewer=user_id)
         return {
             "id": str(channel.id),
             "type": channel.type,
@@ -153,9 +184,9 @@ class Interactions:
             {
                 "thread_metadata": {
                     "archived": channel.archived,
-                    "archive_timestamp": self._world.clock.iso(),
+                    "archive_timestamp": channel.archived_at or self._world.clock.iso(),
                     "auto_archive_duration": 4320,
-                    "locked": False,
+                    "locked": channel.locked,
                 }
             }
             if channel.is_thread
@@ -227,13 +258,14 @@ class Interactions:
 
     def _post(self, of: Interaction, draft: Draft, *, ephemeral: bool) -> Message:
         draft.application_id = draft.webhook_id = of.application.id
-        draft.type = _COMMAND_MESSAGE if of.type == COMMAND and of.response is None else draft.type
+        if of.type == COMMAND and of.response is None:
+            draft.type = _COMMAND_MESSAGE if of.data.get("type", 1) == 1 else _CONTEXT_MENU_MESSAGE
         draft.interaction = {
             "id": str(of.id),
             "type": of.type,
             "name": of.data.get("name", ""),
             "user": shapes.user(of.user),
-            "authorizing_integration_owners": {"0": str(of.guild.id)},
+            "authorizing_integration_owners": {"0": str(of.guild.id if of.guild else 0)},
         }
         if not ephemeral:
             return self._chat.post(of.channel, of.application.bot, draft)
@@ -251,12 +283,22 @@ class Interactions:
             Dispatch("INTERACTION_UPDATE", self.describe(of), of.guild, of.channel, viewer=of.user.id)
         )
 
+    def message_shape(self, message: Message) -> Json:
+        return self._shapes.message(message)
+
+    def seen_by(self, user: User, channel: Channel) -> list[Message]:
+        """The ephemeral messages of a channel that are this user's, oldest first."""
+        mine = (of for of in self._by_id.values() if of.user is user and of.channel is channel)
+        messages = (message for of in mine for message in (of.response, *of.followups) if message is not None)
+        return sorted({m.id: m for m in messages if m.id in self._world.hidden}.values(), key=lambda m: m.id)
+
     def describe(self, of: Interaction) -> Json:
         """How an interaction stands, for the control API and the page."""
         return {
             "id": str(of.id),
             "channel_id": str(of.channel.id),
             "user_id": str(of.user.id),
+            "type": of.type,
             "command": of.data.get("name"),
             "state": of.state,
             "response": self._shapes.message(of.response) if of.response else None,

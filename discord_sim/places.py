@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from discord_sim import guild_shapes, permissions, shapes
 from discord_sim.dispatch import Dispatch, Dispatcher
+from discord_sim.ids import iso_at
 from discord_sim.state import TEXT, Channel, Guild, Member, Overwrite, Role, User, World
 
 BOT_PERMISSIONS = permissions.EVERYONE_DEFAULT | permissions.MANAGE_MESSAGES
@@ -24,6 +25,7 @@ class NewChannel:
     topic: str | None = None
     overwrites: Sequence[Overwrite] = field(default=())
     owner_id: int | None = None
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,8 @@ class Places:
         guild_id = guild_id or world.ids.next()
         if guild_id in world.guilds:
             raise ValueError(f"guild {guild_id} exists")
-        guild = Guild(guild_id, name, 0, world.clock.iso())
-        guild.roles[guild_id] = Role(guild_id, "@everyone", permissions.EVERYONE_DEFAULT)
-        admin = Role(world.ids.next(), "Admin", permissions.ADMINISTRATOR, position=2)
-        guild.roles[admin.id] = admin
+        guild = new_guild(world, guild_id, name, iter(world.ids.next, None))
         world.guilds[guild_id] = guild
-        for application in world.applications.values():
-            self._join_bot(guild, application.bot)
         if not any(member.admin for member in members):
             members = [*members, NewMember("guild-owner", admin=True)]
         for member in members:
@@ -91,8 +88,12 @@ class Places:
             parent_id=new.parent_id,
             topic=new.topic,
             owner_id=(new.owner_id or guild.owner_id) if thread else None,
+            archived=new.archived,
+            archived_at=self._world.clock.iso() if thread else None,
             overwrites={item.id: item for item in new.overwrites},
         )
+        if thread:
+            channel.thread_members[channel.owner_id or guild.owner_id] = self._world.clock.iso()
         guild.channels[channel_id] = self._world.channels[channel_id] = channel
         if dispatch:
             self._channel_event("CREATE", guild, channel)
@@ -100,6 +101,16 @@ class Places:
 
     def changed_channel(self, guild: Guild, channel: Channel) -> None:
         self._channel_event("UPDATE", guild, channel)
+
+    def archive(self, guild: Guild, thread: Channel, *, archived: bool) -> None:
+        """Archive a thread, or open it again; what its metadata says of it last changed now."""
+        if thread.archived != archived:
+            thread.archived, thread.archived_at = archived, self._world.clock.iso()
+            self._channel_event("UPDATE", guild, thread)
+
+    def rename_guild(self, guild: Guild, name: str) -> None:
+        guild.name = name
+        self._dispatcher.send(Dispatch("GUILD_UPDATE", guild_shapes.guild(guild), guild))
 
     def delete_channel(self, channel: Channel) -> None:
         """Delete it, its threads with it."""
@@ -113,6 +124,8 @@ class Places:
 
     def add_member(self, guild: Guild, new: NewMember, *, dispatch: bool = True) -> Member:
         user = self._world.add_user(new.username, user_id=new.id, bot=new.bot)
+        if user.id in self._world.applications:
+            return self._rejoin(guild, user)
         if (known := guild.members.get(user.id)) is not None:
             return known
         member = Member(user, self._world.clock.iso())
@@ -126,15 +139,28 @@ class Places:
             self._dispatcher.send(Dispatch("GUILD_MEMBER_ADD", data, guild))
         return member
 
+    def _rejoin(self, guild: Guild, bot: User) -> Member:
+        if bot.id not in guild.members:
+            join_bot(guild, bot, self._world.ids.next())
+            self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild, application=bot.id))
+        return guild.members[bot.id]
+
     def remove_member(self, guild: Guild, user: User) -> None:
         """A member leaves; a bot that leaves gets GUILD_DELETE."""
-        if any(app.bot.id == user.id for app in self._world.applications.values()):
+        if user.id in self._world.applications:
             self._dispatcher.send(Dispatch("GUILD_DELETE", {"id": str(guild.id)}, guild, application=user.id))
-            del guild.members[user.id]
-            return
+            for role in [role for role in guild.roles.values() if role.bot_id == user.id]:
+                del guild.roles[role.id]
         del guild.members[user.id]
         data = {"guild_id": str(guild.id), "user": shapes.user(user)}
         self._dispatcher.send(Dispatch("GUILD_MEMBER_REMOVE", data, guild))
+
+    def delete_guild(self, guild: Guild) -> None:
+        """The guild is deleted: every bot in it gets GUILD_DELETE, and its channels are gone."""
+        self._dispatcher.send(Dispatch("GUILD_DELETE", {"id": str(guild.id)}, guild))
+        for channel_id in guild.channels:
+            del self._world.channels[channel_id]
+        del self._world.guilds[guild.id]
 
     def set_unavailable(self, guild: Guild, *, unavailable: bool) -> None:
         """Begin or end an outage of the guild."""
@@ -148,11 +174,6 @@ class Places:
     def _whole(self, guild: Guild) -> dict[str, object]:
         return guild_shapes.guild_create(guild, 0, every_member=True)
 
-    def _join_bot(self, guild: Guild, bot: User) -> None:
-        role = Role(self._world.ids.next(), bot.username, BOT_PERMISSIONS, position=1, bot_id=bot.id)
-        guild.roles[role.id] = role
-        guild.members[bot.id] = Member(bot, guild.joined_at, [role.id])
-
     def _channel_event(self, what: str, guild: Guild, channel: Channel) -> None:
         kind = "THREAD" if channel.is_thread else "CHANNEL"
         data = guild_shapes.channel(channel)
@@ -161,3 +182,20 @@ class Places:
         if channel.is_thread and what == "DELETE":
             data = {key: data[key] for key in ("id", "guild_id", "parent_id", "type")}
         self._dispatcher.send(Dispatch(f"{kind}_{what}", data, guild, channel))
+
+
+def new_guild(world: World, guild_id: int, name: str, ids: Iterator[int]) -> Guild:
+    """A guild with its roles, that every bot has joined and that nobody owns yet."""
+    guild = Guild(guild_id, name, 0, iso_at(guild_id))
+    guild.roles[guild_id] = Role(guild_id, "@everyone", permissions.EVERYONE_DEFAULT)
+    admin = Role(next(ids), "Admin", permissions.ADMINISTRATOR, position=2)
+    guild.roles[admin.id] = admin
+    for application in world.applications.values():
+        join_bot(guild, application.bot, next(ids))
+    return guild
+
+
+def join_bot(guild: Guild, bot: User, role_id: int) -> None:
+    """The bot becomes a member, with a role of its own."""
+    guild.roles[role_id] = Role(role_id, bot.username, BOT_PERMISSIONS, position=1, bot_id=bot.id)
+    guild.members[bot.id] = Member(bot, guild.joined_at, [role_id])

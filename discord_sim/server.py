@@ -15,15 +15,18 @@ from discord_sim.clock import Clock
 from discord_sim.control.live import LiveViews
 from discord_sim.control.routes import control_routes
 from discord_sim.dispatch import Dispatcher
-from discord_sim.faults import Faults
+from discord_sim.faults import Faults, RestFault
 from discord_sim.gateway.server import Gateway, GatewayLimits
 from discord_sim.interactions import Interactions
 from discord_sim.journal import Journal
 from discord_sim.places import Places
+from discord_sim.replay import Replays
 from discord_sim.rest.app import rest_middleware
+from discord_sim.rest.limits import RateLimiter, RestLimits
 from discord_sim.rest.routes import rest_routes
+from discord_sim.roles import Roles
 from discord_sim.shapes import MessageShapes
-from discord_sim.state import World
+from discord_sim.state import MEMBER_OVERWRITE, Overwrite, World
 
 PAGE = Path(__file__).with_name("page")
 MAX_BODY = 64 << 20
@@ -33,7 +36,12 @@ class DiscordSim:
     """Everything one stand-in is made of. `public_url` is what clients are told; empty: where it listens."""
 
     def __init__(
-        self, *, public_url: str = "", limits: GatewayLimits | None = None, clock: Clock | None = None
+        self,
+        *,
+        public_url: str = "",
+        limits: GatewayLimits | None = None,
+        rest_limits: RestLimits | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.public_url = public_url.rstrip("/")
         self.clock = clock or Clock()
@@ -44,10 +52,24 @@ class DiscordSim:
         self.shapes = MessageShapes(self.world, self.cdn)
         self.chat = Chat(self.world, self.shapes, self.dispatcher)
         self.places = Places(self.world, self.dispatcher)
+        self.roles = Roles(self.world, self.dispatcher)
         self.gateway = Gateway(self.world, self.dispatcher, self.journal, lambda: self.public_url, limits)
         self.interactions = Interactions(self.world, self.chat, self.shapes, self.dispatcher)
         self.live = LiveViews(self.world, self.dispatcher)
-        self.faults = Faults(self.gateway)
+        self.faults = Faults(self.gateway, self._change_for)
+        self.replays = Replays(self.world, self.chat, self.shapes, self.gateway, self.journal)
+        self.limiter = RateLimiter(self.clock.monotonic, self.clock.wall, rest_limits or RestLimits())
+        self.clock.on_advance(self.interactions.expire_due)
+
+    def _change_for(self, fault: RestFault) -> None:
+        """What a fault changes in the world: a channel that is gone, or that the bot may do less in."""
+        if fault.delete_channel and (channel := self.world.channels.get(int(fault.delete_channel))):
+            self.places.delete_channel(channel)
+        if fault.deny and (channel := self.world.channels.get(int(fault.deny.channel))):
+            guild = self.world.guild_of(channel)
+            if guild is not None:
+                for bot_id in self.world.applications:
+                    self.roles.overwrite(guild, channel, Overwrite(bot_id, MEMBER_OVERWRITE, 0, fault.deny.bits))
 
     def app(self) -> web.Application:
         """The web application; `public_url` must be set before clients ask for it."""
@@ -68,6 +90,7 @@ class DiscordSim:
         return app
 
     async def _on_shutdown(self, app: web.Application) -> None:
+        await self.replays.stop()
         await self.live.shutdown()
         await self.gateway.shutdown()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +10,14 @@ from typing import Any
 from discord_sim import permissions
 from discord_sim.clock import Clock
 from discord_sim.ids import SnowflakeFactory
+from discord_sim.log import MessageLog
+from discord_sim.stubs import Channels, Guilds
 
 Json = dict[str, Any]
 
 TEXT, DM, VOICE, CATEGORY, NEWS = 0, 1, 2, 4, 5
+ROLE_OVERWRITE, MEMBER_OVERWRITE = 0, 1
+_CROWD = 1000
 
 
 @dataclass(slots=True)
@@ -101,45 +104,17 @@ class Channel:
     topic: str | None = None
     owner_id: int | None = None
     archived: bool = False
+    archived_at: str | None = None
+    locked: bool = False
+    slowmode: int = 0
+    thread_members: dict[int, str] = field(default_factory=dict)
     recipients: list[User] = field(default_factory=list)
     overwrites: dict[int, Overwrite] = field(default_factory=dict)
-    messages: dict[int, Message] = field(default_factory=dict)
-    order: list[int] = field(default_factory=list)
+    messages: MessageLog = field(default_factory=MessageLog)
 
     @property
     def is_thread(self) -> bool:
         return self.type in permissions.THREAD_TYPES
-
-    def add(self, message: Message) -> None:
-        """Keep `message`, in the order of IDs however it arrives. Raises ValueError for an ID already here."""
-        if message.id in self.messages:
-            raise ValueError(f"message {message.id} exists")
-        self.messages[message.id] = message
-        if not self.order or message.id > self.order[-1]:
-            self.order.append(message.id)
-        else:
-            bisect.insort(self.order, message.id)
-
-    def remove(self, message_id: int) -> Message | None:
-        message = self.messages.pop(message_id, None)
-        if message is not None:
-            del self.order[bisect.bisect_left(self.order, message_id)]
-        return message
-
-    def page(self, limit: int, *, before: int | None = None, after: int | None = None) -> list[Message]:
-        """Up to `limit` messages, newest first: the newest, those just before, or those just after an ID."""
-        if after is not None:
-            start = bisect.bisect_right(self.order, after)
-            chosen = self.order[start : start + limit]
-        else:
-            end = len(self.order) if before is None else bisect.bisect_left(self.order, before)
-            chosen = self.order[max(0, end - limit) : end]
-        return [self.messages[message_id] for message_id in reversed(chosen)]
-
-    def around(self, limit: int, message_id: int) -> list[Message]:
-        middle = bisect.bisect_left(self.order, message_id)
-        start = max(0, middle - limit // 2)
-        return [self.messages[found] for found in reversed(self.order[start : start + limit])]
 
 
 @dataclass(slots=True)
@@ -152,6 +127,12 @@ class Guild:
     channels: dict[int, Channel] = field(default_factory=dict)
     members: dict[int, Member] = field(default_factory=dict)
     unavailable: bool = False
+    unlisted: int = 0
+    """Members that are counted but not listed, of a guild made for its size."""
+
+    @property
+    def member_count(self) -> int:
+        return len(self.members) + self.unlisted
 
     def is_admin(self, member: Member) -> bool:
         return bool(permissions.in_guild(self, member) & permissions.ADMINISTRATOR)
@@ -178,10 +159,13 @@ class World:
         self.ids = SnowflakeFactory(clock.wall)
         self.applications: dict[int, Application] = {}
         self.users: dict[int, User] = {}
-        self.guilds: dict[int, Guild] = {}
-        self.channels: dict[int, Channel] = {}
+        self.guilds = Guilds(self)
+        self.channels = Channels(self)
         self.hidden: dict[int, Message] = {}
         self.shard_multiple = 1
+        self._by_name: dict[str, User] = {}
+        self._direct: dict[frozenset[int], Channel] = {}
+        self._crowd: list[User] = []
 
     def add_application(self, name: str, *, app_id: int | None = None, token: str | None = None) -> Application:
         app_id = app_id or self.ids.next()
@@ -192,7 +176,7 @@ class World:
         return application
 
     def by_token(self, token: str) -> Application | None:
-        return next((app for app in self.applications.values() if app.token == token), None)
+        return next((app for app in self.applications.values() if token and app.token == token), None)
 
     def add_user(self, username: str, *, user_id: int | None = None, bot: bool = False) -> User:
         """The user of that ID, else of that name, else a new one."""
@@ -200,10 +184,17 @@ class World:
         if found is None:
             found = User(user_id or self.ids.next(), username, bot)
             self.users[found.id] = found
+            self._by_name.setdefault(username, found)
         return found
 
     def find_user(self, username: str) -> User | None:
-        return next((user for user in self.users.values() if user.username == username), None)
+        return self._by_name.get(username)
+
+    def crowd(self) -> list[User]:
+        """The people of guilds that are made for their number."""
+        if not self._crowd:
+            self._crowd = [self.add_user(f"member-{number}") for number in range(1, _CROWD + 1)]
+        return self._crowd
 
     def guild_of(self, channel: Channel) -> Guild | None:
         return None if channel.guild_id is None else self.guilds.get(channel.guild_id)
@@ -216,7 +207,8 @@ class World:
         """The message of that ID in any channel, or one only its reader sees."""
         if hidden := self.hidden.get(message_id):
             return hidden
-        return next((c.messages[message_id] for c in self.channels.values() if message_id in c.messages), None)
+        found = (channel.messages.get(message_id) for channel in self.channels.values())
+        return next((message for message in found if message is not None), None)
 
     def permissions(self, user_id: int, channel: Channel) -> int:
         """What the user may do in the channel: nothing where they are not a member."""
@@ -228,11 +220,11 @@ class World:
 
     def dm_with(self, application: Application, user: User) -> Channel:
         """The channel of direct messages between a bot and a user, made when first asked for."""
-        for channel in self.channels.values():
-            if channel.type == DM and {found.id for found in channel.recipients} == {application.bot.id, user.id}:
-                return channel
+        pair = frozenset((application.bot.id, user.id))
+        if (found := self._direct.get(pair)) is not None:
+            return found
         channel = Channel(self.ids.next(), DM, "", None, recipients=[user, application.bot])
-        self.channels[channel.id] = channel
+        self.channels[channel.id] = self._direct[pair] = channel
         return channel
 
     def threads_of(self, guild: Guild) -> Iterator[Channel]:

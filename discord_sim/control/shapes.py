@@ -11,6 +11,10 @@ def guild_shape(guild: Guild) -> Json:
         "name": guild.name,
         "owner_id": str(guild.owner_id),
         "channels": [channel_shape(channel) for channel in guild.channels.values()],
+        "roles": [
+            {"id": str(role.id), "name": role.name, "permissions": str(role.permissions)}
+            for role in guild.roles.values()
+        ],
         "members": [member_shape(guild, member) for member in guild.members.values()],
     }
 
@@ -22,6 +26,7 @@ def channel_shape(channel: Channel) -> Json:
         "type": channel.type,
         "nsfw": channel.nsfw,
         "parent_id": str(channel.parent_id) if channel.parent_id else None,
+        "archived": channel.archived,
     }
 
 
@@ -30,5 +35,7 @@ def member_shape(guild: Guild, member: Member) -> Json:
         "id": str(member.user.id),
         "username": member.user.username,
         "bot": member.user.bot,
+        "nick": member.nick,
+        "roles": [str(role) for role in member.roles],
         "admin": guild.is_admin(member),
     }

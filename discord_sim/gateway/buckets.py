@@ -57,6 +57,13 @@ class SessionBudget:
         self._used = 0
         self._began: float | None = None
 
+    def leave(self, remaining: int) -> None:
+        """Let only `remaining` be left for what is left of the day."""
+        self._roll()
+        if self._began is None:
+            self._began = self._clock()
+        self._used = self.total - remaining
+
     def take(self) -> bool:
         """Use one up. False when none is left: Discord then ends every session and resets the token."""
         self._roll()

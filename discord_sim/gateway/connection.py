@@ -21,16 +21,25 @@ class Connection:
         self._deflate = zlib.compressobj() if compressed else None
         self._frames: asyncio.Queue[bytes | tuple[int, str] | None] = asyncio.Queue()
         self._closing = False
+        self.latency = 0.0
+        """Seconds by which frames leave late."""
 
     @property
     def closing(self) -> bool:
         """Whether this side has decided to close."""
         return self._closing
 
+    @property
+    def backlog(self) -> int:
+        return self._frames.qsize()
+
     def send(self, frame: bytes) -> None:
         if self._closing:
             return
-        self._frames.put_nowait(frame)
+        if self.latency:
+            asyncio.get_running_loop().call_later(self.latency, self._frames.put_nowait, frame)
+        else:
+            self._frames.put_nowait(frame)
         if self._frames.qsize() > _BACKLOG_LIMIT:
             self.close(4000, "Too far behind.")
 

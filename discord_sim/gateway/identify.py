@@ -31,7 +31,7 @@ def read_identify(world: World, data: Json) -> Identify:
     if not isinstance(data.get("properties"), dict):
         raise GatewayError(Close.DECODE_ERROR)
     shard = _shard(data.get("shard"), world.shard_multiple)
-    guilds = sum(application.bot.id in guild.members for guild in world.guilds.values())
+    guilds = sum(1 for _ in world.guilds.of_member(application.bot.id))
     if guilds > GUILDS_PER_SHARD * shard[1]:
         raise GatewayError(Close.SHARDING_REQUIRED)
     intents = data.get("intents")

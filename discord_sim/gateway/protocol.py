@@ -34,6 +34,7 @@ class ClientProtocol:
         self._query = request.query
         compressed = request.query.get("compress") == "zlib-stream"
         self._connection = Connection(socket, request.transport, compressed=compressed)
+        self._connection.latency = gateway.trouble.latency
         self._limit = SendLimit(gateway.world.clock.monotonic)
         self._session: Session | None = None
         self._heard = asyncio.get_running_loop().time()
@@ -99,7 +100,8 @@ class ClientProtocol:
         match payload.get("op"):
             case Op.HEARTBEAT:
                 self._heard = asyncio.get_running_loop().time()
-                self._send(Op.HEARTBEAT_ACK, None)
+                if not self._gateway.trouble.silent:
+                    self._send(Op.HEARTBEAT_ACK, None)
             case Op.IDENTIFY:
                 self._identify(_object(data))
             case Op.RESUME:
@@ -128,7 +130,7 @@ class ClientProtocol:
             gateway.journal.record("session", t="IDENTIFY", shard=shard, accepted=False)
             self._send(Op.INVALID_SESSION, False)
             return
-        if not gateway.budget.take():
+        if not gateway.budget(identify.application).take():
             gateway.exhaust(identify.application)
             raise GatewayError(Close.AUTHENTICATION_FAILED)
         self._session = gateway.begin(identify)
@@ -147,7 +149,8 @@ class ClientProtocol:
         session = gateway.sessions.get(session_id)
         if session is not None and session.application is application and seq > session.seq:
             raise GatewayError(Close.INVALID_SEQ)
-        missed = None if session is None or session.application is not application else session.buffer.after(seq)
+        refused = session is None or session.application is not application or gateway.trouble.refuse_resume
+        missed = None if session is None or refused else session.buffer.after(seq)
         shard = None if session is None else list(session.shard)
         gateway.journal.record(
             "session", t="RESUME", shard=shard, accepted=missed is not None, session_id=session_id, last_seq=seq

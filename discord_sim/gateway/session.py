@@ -17,9 +17,20 @@ REPLAY_LIMIT = 20_000
 class Socket(Protocol):
     """The connection a session speaks through."""
 
+    latency: float
+
+    @property
+    def backlog(self) -> int: ...
+
     def send(self, frame: bytes) -> None: ...
 
     def close(self, code: int, reason: str) -> None: ...
+
+    def cut(self) -> None: ...
+
+
+Frame = bytes | Callable[[], bytes]
+"""An event's bytes, or what makes them again: what is large and can be remade is not kept for a RESUME."""
 
 
 class ReplayBuffer:
@@ -28,13 +39,13 @@ class ReplayBuffer:
     def __init__(self, limit: int = REPLAY_LIMIT, seconds: float = RESUME_SECONDS) -> None:
         self._limit = limit
         self._seconds = seconds
-        self._events: deque[tuple[int, float, bytes]] = deque()
+        self._events: deque[tuple[int, float, Frame]] = deque()
         self._forgotten = 0
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def add(self, seq: int, frame: bytes, now: float, *, age: bool) -> None:
+    def add(self, seq: int, frame: Frame, now: float, *, age: bool) -> None:
         self._events.append((seq, now, frame))
         while len(self._events) > self._limit or (age and self._events[0][1] < now - self._seconds):
             self._forgotten = self._events.popleft()[0]
@@ -43,7 +54,7 @@ class ReplayBuffer:
         """Frames after `seq` in order, or None when some of them are gone."""
         if seq < self._forgotten:
             return None
-        return [frame for number, _, frame in self._events if number > seq]
+        return [f if isinstance(f, bytes) else f() for number, _, f in self._events if number > seq]
 
 
 class Session:
@@ -86,16 +97,39 @@ class Session:
         if self._socket is not None:
             self._socket.close(code, reason)
 
+    @property
+    def backlog(self) -> int:
+        """Frames that wait for the client to read."""
+        return 0 if self._socket is None else self._socket.backlog
+
+    def close_current(self) -> Callable[[], None]:
+        """What closes the socket of now, and no later one."""
+        socket = self._socket
+        return lambda: None if socket is None else socket.close(4000, "Reconnect was asked for.")
+
+    def set_latency(self, seconds: float) -> None:
+        if self._socket is not None:
+            self._socket.latency = seconds
+
+    def cut(self) -> None:
+        """Drop the connection as a failing network does."""
+        if self._socket is not None:
+            self._socket.cut()
+
     def send_raw(self, frame: bytes) -> None:
         """Send something that is not an event: no sequence, no replay."""
         if self._socket is not None:
             self._socket.send(frame)
 
-    def dispatch(self, event: str, data: bytes) -> None:
-        """Number an event, keep it for a RESUME, and send it if there is a socket. `data` is encoded JSON."""
+    def dispatch(self, event: str, data: bytes, again: Callable[[], bytes] | None = None) -> None:
+        """Number an event, keep it for a RESUME, and send it if there is a socket. `data` is encoded JSON.
+
+        With `again`, which makes the data anew, the data is not kept.
+        """
         self.seq += 1
-        frame = b'{"t":"%s","s":%d,"op":0,"d":%s}' % (event.encode(), self.seq, data)
-        self.buffer.add(self.seq, frame, self._clock(), age=self.connected)
+        frame = _frame(event, self.seq, data)
+        kept = frame if again is None else _remade(event, self.seq, again)
+        self.buffer.add(self.seq, kept, self._clock(), age=self.connected)
         if self._socket is not None:
             self._socket.send(frame)
 
@@ -103,6 +137,14 @@ class Session:
         """Say that the replay is complete. Not itself an event to replay, so it repeats the last sequence."""
         self.resumes += 1
         self.send_raw(b'{"t":"RESUMED","s":%d,"op":0,"d":{"_trace":["[]"]}}' % self.seq)
+
+
+def _frame(event: str, seq: int, data: bytes) -> bytes:
+    return b'{"t":"%s","s":%d,"op":0,"d":%s}' % (event.encode(), seq, data)
+
+
+def _remade(event: str, seq: int, again: Callable[[], bytes]) -> Callable[[], bytes]:
+    return lambda: _frame(event, seq, again())
 
 
 class SessionTable:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import math
 from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from pydantic import ValidationError
 
+from discord_sim.faults import RestFault
 from discord_sim.rest.errors import ApiError, Code
+from discord_sim.rest.limits import Verdict
 from discord_sim.state import Application, Json
 
 if TYPE_CHECKING:
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
 API = r"/api/{version:v10|v9}"
 _APPLICATION = "application"
-_LIMIT = 1000
+_RECORDED_BYTES = 64 << 10
 
 
 def answer(document: object, status: int = 200) -> web.Response:
@@ -38,10 +42,7 @@ def rest_middleware(sim: DiscordSim) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/api/"):
-            response = await _api(sim, request, handler)
-            response.headers.update(_rate_limit(sim, request))
-            sim.journal.record("rest", method=request.method, path=request.path, status=response.status)
-            return response
+            return await _api(sim, request, handler)
         if request.path.startswith("/sim/"):
             return await _control(request, handler)
         return await handler(request)
@@ -50,18 +51,79 @@ def rest_middleware(sim: DiscordSim) -> Middleware:
 
 
 async def _api(sim: DiscordSim, request: web.Request, handler: Handler) -> web.StreamResponse:
-    if (fault := sim.faults.rest_fault(request.path)) is not None:
-        body: Json = {"message": "A fault that was asked for.", "code": 0}
-        if fault.status == 429:
-            body |= {"retry_after": fault.retry_after, "global": False}
-        response = answer(body, fault.status)
-        if fault.status == 429:
-            response.headers["Retry-After"] = str(fault.retry_after)
-        return response
+    address = request.remote or ""
+    if wait := sim.limiter.banned(address):
+        return web.Response(
+            status=429, text="<h1>Error 1015</h1>", content_type="text/html", headers={"Retry-After": f"{wait:.0f}"}
+        )
+    fault = sim.faults.rest_fault(request.method, request.path)
+    if fault is not None and fault.latency:
+        await asyncio.sleep(fault.latency)
+    verdict = Verdict({})
+    if fault is not None and fault.drop == "before":
+        response = _cut(request)
+    elif fault is not None and fault.status is not None:
+        response, verdict = _failure(fault, fault.status)
+    else:
+        response, verdict = await _handled(sim, request, handler)
+        if fault is not None and fault.drop == "after":
+            response = _cut(request)
+    response.headers.update(verdict.headers)
+    sim.limiter.count_invalid(address, response.status, verdict.scope)
+    entry: Json = {"method": request.method, "path": request.path, "status": response.status}
+    if sim.journal.recording:
+        entry |= {"query": dict(request.query), "body": await _recorded(request), "fault": fault is not None}
+    sim.journal.record("rest", **entry)
+    return response
+
+
+def _failure(fault: RestFault, status: int) -> tuple[web.StreamResponse, Verdict]:
+    body: Json = {"message": fault.message, "code": fault.code}
+    if status != 429:
+        return answer(body, status), Verdict({})
+    return _too_many(Verdict({"X-RateLimit-Scope": fault.scope}, fault.scope, fault.retry_after))
+
+
+def _too_many(verdict: Verdict) -> tuple[web.StreamResponse, Verdict]:
+    is_global = verdict.scope == "global"
+    wait = round(verdict.retry_after, 3)
+    body = {"message": "You are being rate limited.", "retry_after": wait, "global": is_global}
+    headers = (
+        verdict.headers | {"Retry-After": str(math.ceil(wait))} | ({"X-RateLimit-Global": "true"} if is_global else {})
+    )
+    return answer(body, 429), Verdict(headers, verdict.scope, wait)
+
+
+def _cut(request: web.Request) -> web.StreamResponse:
+    """The client loses its connection and hears nothing."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=499)
+
+
+async def _recorded(request: web.Request) -> object:
+    """What a request's JSON said, for the log; files are left out."""
+    if not request.content_type.startswith("application/json"):
+        return None
     try:
-        if not _is_open(request.path):
+        data = await request.read()
+        return orjson.loads(data) if 0 < len(data) <= _RECORDED_BYTES else None
+    except (orjson.JSONDecodeError, web.HTTPException, ConnectionError):
+        return None
+
+
+async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> tuple[web.StreamResponse, Verdict]:
+    """The route's answer, or Discord's error for what was wrong."""
+    verdict = Verdict({})
+    try:
+        open_to_all = _is_open(request.path)
+        if not open_to_all:
             request[_APPLICATION] = _authorised(sim, request)
-        return await handler(request)
+        if request.path.split("/")[3:4] != ["interactions"]:
+            verdict = _check_limits(sim, request, counts_globally=not open_to_all)
+            if verdict.scope is not None:
+                return _too_many(verdict)
+        return await handler(request), verdict
     except ApiError as raised:
         error = raised
     except web.HTTPNotFound:
@@ -70,7 +132,16 @@ async def _api(sim: DiscordSim, request: web.Request, handler: Handler) -> web.S
         error = ApiError(Code.METHOD_NOT_ALLOWED)
     except web.HTTPRequestEntityTooLarge:
         error = ApiError(Code.ENTITY_TOO_LARGE)
-    return answer(error.body(), error.status)
+    return answer(error.body(), error.status), verdict
+
+
+def _check_limits(sim: DiscordSim, request: web.Request, *, counts_globally: bool) -> Verdict:
+    resource, named = request.match_info.route.resource, request.match_info
+    route = request.path if resource is None else resource.canonical
+    majors = (named.get("channel"), named.get("guild"), named.get("webhook"), named.get("token"))
+    major = next((item for item in majors if item is not None), "")
+    caller = request.headers.get("Authorization", "") if counts_globally else ""
+    return sim.limiter.check(caller, request.method, route, major, counts_globally=counts_globally)
 
 
 def _is_open(path: str) -> bool:
@@ -87,24 +158,14 @@ def _authorised(sim: DiscordSim, request: web.Request) -> Application:
     return application
 
 
-def _rate_limit(sim: DiscordSim, request: web.Request) -> dict[str, str]:
-    """Headers of a bucket that never runs out."""
-    route = request.match_info.route.resource
-    name = f"{request.method} {route.canonical if route else request.path}"
-    return {
-        "X-RateLimit-Limit": str(_LIMIT),
-        "X-RateLimit-Remaining": str(_LIMIT - 1),
-        "X-RateLimit-Reset": f"{sim.clock.wall() + 1:.3f}",
-        "X-RateLimit-Reset-After": "1.000",
-        "X-RateLimit-Bucket": hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
-    }
-
-
 async def _control(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
         return answer(error.body(), error.status)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        return answer({"message": wrong}, 400)
     except (KeyError, TypeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) and error.args else str(error)
         return answer({"message": what}, 400)

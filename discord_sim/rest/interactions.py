@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from discord_sim.interactions import COMPONENT, Interaction
+from discord_sim.interactions import AUTOCOMPLETE as AUTOCOMPLETED
+from discord_sim.interactions import COMMAND, COMPONENT, Interaction
 from discord_sim.rest.app import API, answer, no_content
 from discord_sim.rest.bodies import Body, read_body
 from discord_sim.rest.drafts import read_changes, read_draft
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from discord_sim.server import DiscordSim
 
 _WEBHOOK = API + "/webhooks/{application}/{token}"
-PONG, MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, AUTOCOMPLETE, MODAL = 1, 4, 5, 6, 7, 8, 9
 
 
 class InteractionAnswers:
@@ -42,7 +42,7 @@ class InteractionAnswers:
             raise ApiError(Code.UNKNOWN_INTERACTION)
         if interaction.acknowledged:
             raise ApiError(Code.ALREADY_ACKNOWLEDGED)
-        if interaction.state == "failed":
+        if interaction.state == "failed" or self._interactions.is_late(interaction):
             raise ApiError(Code.UNKNOWN_INTERACTION)
         body = await read_body(request)
         kind = body.object.get("type")
@@ -54,21 +54,19 @@ class InteractionAnswers:
     def _answer(self, interaction: Interaction, kind: object, data: Body) -> None:
         channel_id, cdn = interaction.channel.id, self._sim.cdn
         match kind:
-            case 4:
+            case 4 if interaction.type != AUTOCOMPLETED:
                 self._interactions.answer(interaction, read_draft(data, cdn, channel_id))
-            case 5:
+            case 5 if interaction.type != AUTOCOMPLETED:
                 self._interactions.defer(interaction, flags=int(data.object.get("flags") or 0))
             case 6 if interaction.type == COMPONENT:
                 self._interactions.update_source(interaction, None)
             case 7 if interaction.source is not None:
                 changes = read_changes(data, cdn, channel_id, interaction.source.attachments)
                 self._interactions.update_source(interaction, changes, data.object.get("allowed_mentions"))
-            case 8:
+            case 8 if interaction.type == AUTOCOMPLETED:
                 self._interactions.complete(interaction, data.object)
-            case 9:
+            case 9 if interaction.type in (COMMAND, COMPONENT):
                 self._interactions.show_modal(interaction, data.object)
-            case 1:
-                self._interactions.complete(interaction, {})
             case _:
                 raise invalid("type", "BASE_TYPE_CHOICES", "This interaction cannot be answered like that.")
 

@@ -48,9 +48,9 @@ class Messages:
         limit = limit_of(request, 50, 100)
         named = {name: parse_snowflake(request.query.get(name)) for name in ("before", "after", "around")}
         if named["around"] is not None:
-            page = channel.around(limit, named["around"])
+            page = channel.messages.around(limit, named["around"])
         else:
-            page = channel.page(limit, before=named["before"], after=named["after"])
+            page = channel.messages.page(limit, before=named["before"], after=named["after"])
         return answer([self._sim.shapes.message(message) for message in page])
 
     async def send(self, request: web.Request) -> web.Response:

@@ -41,20 +41,21 @@ class Users:
         ]
 
     def _guild_count(self, application: Application) -> int:
-        return sum(application.bot.id in guild.members for guild in self._world.guilds.values())
+        return sum(1 for _ in self._world.guilds.of_member(application.bot.id))
 
     async def gateway(self, request: web.Request) -> web.Response:
         return answer({"url": self._sim.gateway.url})
 
     async def gateway_bot(self, request: web.Request) -> web.Response:
-        limits, budget = self._sim.gateway.limits, self._sim.gateway.budget
+        limits = self._sim.gateway.limits
+        budget = self._sim.gateway.budget(application_of(request))
         shards = max(1, math.ceil(self._guild_count(application_of(request)) / (GUILDS_PER_SHARD * 0.4)))
         return answer(
             {
                 "url": self._sim.gateway.url,
                 "shards": shards,
                 "session_start_limit": {
-                    "total": limits.sessions_a_day,
+                    "total": budget.total,
                     "remaining": budget.remaining,
                     "reset_after": budget.reset_after_ms,
                     "max_concurrency": limits.max_concurrency,
@@ -68,11 +69,11 @@ class Users:
     async def my_guilds(self, request: web.Request) -> web.Response:
         bot = application_of(request).bot.id
         after = parse_snowflake(request.query.get("after")) or 0
-        found = sorted(g.id for g in self._world.guilds.values() if bot in g.members and g.id > after)[:200]
+        found = sorted(guild_id for guild_id in self._world.guilds.of_member(bot) if guild_id > after)[:200]
         return answer([self._partial_guild(guild_id) for guild_id in found])
 
     def _partial_guild(self, guild_id: int) -> Json:
-        guild = self._world.guilds[guild_id]
+        guild = self._world.guilds.peek(guild_id)
         return {
             "id": str(guild.id),
             "name": guild.name,
