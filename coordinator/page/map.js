@@ -70,12 +70,12 @@ function makeCard(actions) {
   return card;
 }
 
-function drawCard(card, process, shards, signed) {
+function drawCard(card, process, shards, signed, status) {
   const bad = shards.some((shard) => shard.state === "failed");
   const good = shards.every((shard) => shard.state === "connected");
   setClass(card, `card ${process.role} ${process.draining ? "draining" : bad ? "bad" : good ? "good" : "busy"}`);
   setText(card.querySelector(".name"), process.name);
-  setText(card.querySelector(".owns"), process.role === "shard" ? owns(process) : process.role);
+  setText(card.querySelector(".owns"), process.role === "shard" ? owns(process, status.shards.length > 128) : process.role);
   drawCells(card.querySelector(".cells"), shards);
   const waits = process.waiting ? ` · ${process.waiting} unsaved` : "";
   const works = process.jobs.length ? ` · ${process.jobs.length} job${process.jobs.length > 1 ? "s" : ""}` : "";
@@ -98,7 +98,7 @@ export function drawMap(map, others, status, signed, actions) {
   const cards = [...shardProcesses];
   if (nobody.length) cards.push({ name: "nobody", role: "shard", range: "shards without an owner", jobs: [], errors: [], seconds: 0, lag_ms: 0, url: "", waiting: 0, memory: null });
   map.classList.toggle("many", status.shards.length > 128);
-  const draw = (card, process) => drawCard(card, process, process.name === "nobody" ? nobody : mine.get(process.name), process.name === "nobody" ? [] : signed);
+  const draw = (card, process) => drawCard(card, process, process.name === "nobody" ? nobody : mine.get(process.name), process.name === "nobody" ? [] : signed, status);
   keyed(map, cards, (process) => process.name, () => makeCard(actions), draw);
   keyed(others, status.processes.filter((process) => process.role !== "shard"), (process) => process.name, () => makeCard(actions), draw);
 }

@@ -25,7 +25,7 @@ export function clock(at) {
 }
 
 // `shards 4-7 of 16`, as the document gives it, without the shard count that all have in common.
-export function owns(process) {
+export function owns(process, short = false) {
   if (process.draining) return "draining";
-  return process.range?.replace(/ of \d+$/, "") ?? "nothing yet";
+  return process.range?.replace(short ? /^shards | of \d+$/g : / of \d+$/, "") ?? "nothing yet";
 }
