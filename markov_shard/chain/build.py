@@ -9,7 +9,6 @@ from markov_shard.chain.hashing import U32
 from markov_shard.chain.tables import Tables, packed_sources, source_width, split_counts
 
 I64 = NDArray[np.int64]
-NARROW = 1 << 16  # rows up to this long have 16-bit places
 
 
 def tables_of(counted: Counted) -> Tables:
@@ -27,7 +26,7 @@ def tables_of(counted: Counted) -> Tables:
         token_states=token_states(counted.state_tokens[0], len(words.hashes)),
         fold_hash=words.fold_hash,
         fold_token=words.fold_token,
-        state_tokens=counted.state_tokens,
+        state_tokens=tuple(counted.state_tokens),
         state_row=rows,
         state_alias=state_alias,
         dest=counted.dest,
@@ -35,7 +34,7 @@ def tables_of(counted: Counted) -> Tables:
         source=packed_sources(counted.source, source_width(len(counted.source_ids))),
         source_ids=counted.source_ids,
         keep=keep,
-        jump=narrowed(jump, sizes),
+        jump=jump,
         fingerprints=counted.fingerprints,
     )
 
@@ -62,8 +61,3 @@ def alias_cells(counts: U32, starts: I64, sizes: I64) -> tuple[U32, U32, U32]:
     state_alias[uneven] = 1 + np.cumsum(lengths) - lengths
     keep, jump = alias_tables(counts[cells].astype(np.int64), lengths)
     return state_alias, keep, jump
-
-
-def narrowed(jump: U32, sizes: I64) -> NDArray[np.uint16] | U32:
-    """Places in a row, in 16 bits where every row allows it."""
-    return jump.astype(np.uint16) if not len(sizes) or int(sizes.max()) <= NARROW else jump

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import cast
 
 import numpy as np
 
@@ -67,5 +68,12 @@ def compiled(messages: Iterable[MessageLike], state_size: int, seed: int) -> Com
     compiler = Compiler(state_size, seed=seed)
     rest = iter(messages)
     while batch := list(islice(rest, BATCH)):
-        compiler.add([text_of(message) for message in batch], [id_of(message) for message in batch])
+        compiler.add(*columns(batch))
     return compiler
+
+
+def columns(batch: list[MessageLike]) -> tuple[list[str], list[int | None] | None]:
+    """The texts of a batch and, where it is not of bare strings alone, the IDs."""
+    if set(map(type, batch)) == {str}:
+        return cast("list[str]", batch), None
+    return [text_of(message) for message in batch], [id_of(message) for message in batch]

@@ -37,7 +37,9 @@ def count(tokens: U32, ids: I64, vocabulary: Vocabulary, state_size: int, seed: 
     prints = fingerprints(vocabulary.hashes[tokens[tokens != 0] - 1], np.diff(ends, prepend=-1) - 1)
     prints.sort()
     reached, state_tokens = states_reached(tokens, state_size)
-    message = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
+    message = None
+    if (ids != NO_SOURCE).any():
+        message = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
     origin, dest, counts, source = _transitions(reached, message, seed)
     source, source_ids = _known_sources(source, ids)
     return Counted(vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, len(tokens) - len(ends))
@@ -84,7 +86,8 @@ def _columns(tokens: U32, examples: I64, state_size: int) -> U32:
     return columns
 
 
-def _transitions(reached: U32, message: U32, seed: int) -> tuple[U32, U32, U32, U32]:
+def _transitions(reached: U32, message: U32 | None, seed: int) -> tuple[U32, U32, U32, U32]:
+    """Origin, destination and count of each transition, and 1 + a message it came from (0 without messages)."""
     before = np.empty_like(reached)
     before[0:1] = 0
     before[1:] = reached[:-1]
@@ -93,8 +96,10 @@ def _transitions(reached: U32, message: U32, seed: int) -> tuple[U32, U32, U32, 
     for order, starts in groups(before, reached):
         sizes = np.diff(starts, append=len(order))
         first = order[starts]
-        chosen = (stream(seed, base, len(starts)) * sizes.astype(np.uint64)) >> np.uint64(32)
-        source = message[order[starts + chosen.astype(np.int64)]]
+        source = np.zeros(len(starts), np.uint32)
+        if message is not None:
+            chosen = (stream(seed, base, len(starts)) * sizes.astype(np.uint64)) >> np.uint64(32)
+            source = message[order[starts + chosen.astype(np.int64)]]
         parts.append((before[first], reached[first], sizes.astype(np.uint32), source))
         base += len(starts)
     if not parts:

@@ -8,7 +8,7 @@ from markov_shard.chain.lower import lower_walk
 from markov_shard.chain.overlay import Overlay
 from markov_shard.chain.row import SOURCE_BITS
 from markov_shard.chain.seeds import Start, starts
-from markov_shard.chain.walk import Random, draw, walk
+from markov_shard.chain.walk import Random, draw, raw_walk, walk
 
 PATIENCE = 64  # candidates in a row that are copies before the walk goes by fewer tokens of context
 
@@ -23,8 +23,12 @@ class Generator:
         """One walk's text, unfiltered; "" where it passed `limit` tokens."""
         if self._overlay.messages < 1:
             return ""
+        image = self._overlay.image
+        if image is not None and not self._overlay.rows:
+            reached = raw_walk(image, random, limit)
+            return "" if reached is None else image.text(map(image.token_of.__getitem__, reached))
         found = self._walk(0, random, limit)
-        return "" if found is None else self._text(map(self._overlay.token_of, found[0]))
+        return "" if found is None else self._text(list(map(self._overlay.token_of, found[0])))
 
     def candidates(self, random: Random, seed: str | None, max_tries: int, limit: int) -> Iterator[Candidate | None]:
         """At most `max_tries` of them; None stands for one that is a copy, too long or a dead end."""
@@ -116,5 +120,8 @@ class Generator:
             return self._overlay.source_of(-1 - taken)
         return self._overlay.image.source(taken) if self._overlay.image else None
 
-    def _text(self, tokens: "Iterator[int] | list[int] | map[int]") -> str:
+    def _text(self, tokens: list[int]) -> str:
+        image = self._overlay.image
+        if image is not None and max(tokens) <= image.vocabulary:
+            return image.text(tokens)
         return " ".join(map(self._overlay.word, tokens))

@@ -15,6 +15,9 @@ U64 = NDArray[np.uint64]
 MASK64 = (1 << 64) - 1
 FACTOR = 0x9E3779B97F4A7C15  # odd, so a power of it never loses a bit: the golden ratio in 64 bits
 
+INVERSE = pow(FACTOR, -1, 1 << 64)
+PART = 1 << 18  # words fingerprinted at a time
+
 
 def word_hash(word: str) -> int:
     """CRC-32 of the word's UTF-8 bytes; an image's vocabulary is sorted by it."""
@@ -39,20 +42,31 @@ def fingerprints(hashes: U32, lengths: NDArray[np.int64]) -> U64:
     """
     if not len(lengths):
         return np.empty(0, np.uint64)
+    values = np.empty(len(lengths), np.uint64)
     ends = np.cumsum(lengths)
-    starts = ends - lengths
-    powers = _powers(int(lengths.max()))
-    exponents = np.repeat(ends - 1, lengths) - np.arange(len(hashes))
-    terms = powers[exponents]
-    terms *= hashes.astype(np.uint64) + np.uint64(1)
-    values = np.add.reduceat(terms, starts)
+    first = taken = 0
+    while first < len(lengths):
+        last = max(first + 1, int(np.searchsorted(ends, taken + PART, side="right")))
+        stop = int(ends[last - 1])
+        values[first:last] = _polynomials(hashes[taken:stop], ends[first:last] - taken, lengths[first:last])
+        first, taken = last, stop
     values ^= values >> np.uint64(32)
     values *= np.uint64(FACTOR)
     return values
 
 
-def _powers(count: int) -> U64:
-    powers = np.full(count, FACTOR, np.uint64)
+def _polynomials(hashes: U32, ends: NDArray[np.int64], lengths: NDArray[np.int64]) -> U64:
+    """Each message's polynomial, with the powers counted down through all of them: FACTOR has an inverse."""
+    terms = hashes.astype(np.uint64)
+    terms += np.uint64(1)
+    terms *= _powers(INVERSE, len(hashes))
+    sums = np.add.reduceat(terms, ends - lengths)
+    sums *= _powers(FACTOR, len(hashes))[ends - 1]
+    return np.asarray(sums, np.uint64)
+
+
+def _powers(base: int, count: int) -> U64:
+    powers = np.full(count, base, np.uint64)
     powers[0] = 1
     return np.multiply.accumulate(powers)
 

@@ -1,7 +1,7 @@
 """An immutable chain image, used where it lies."""
 
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -27,7 +27,7 @@ class Image:
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
-        self.tables, self._tokens = parse(data)
+        self.tables, self._tokens, record, cell = parse(data)
         tables = self.tables
         self.state_size = tables.state_size
         self.states = tables.states
@@ -35,11 +35,10 @@ class Image:
         self.vocabulary = tables.vocabulary
         self.messages = tables.messages
         self.tokens = self._tokens
+        self.record = record.data  # row start, alias cells and last token of each state, one after the other
+        self.cell = cell.data  # keep and jump of each alias cell, one after the other
         self.row = tables.state_row.data
-        self.alias = tables.state_alias.data
         self.dest = tables.dest.data
-        self.keep = tables.keep.data
-        self.jump = tables.jump.data
         self.token_of = tables.state_tokens[0].data
         self.columns = [column.data for column in tables.state_tokens]
         self.token_states = tables.token_states.data
@@ -83,6 +82,11 @@ class Image:
     def word(self, token: int) -> str:
         """The word of a token from 1 to `vocabulary`."""
         return str(self._words[self._word_end[token - 1] : self._word_end[token]], "utf-8")
+
+    def text(self, tokens: Iterable[int]) -> str:
+        """The words of these tokens with spaces between them."""
+        ends, words = self._word_end, self._words
+        return b" ".join([words[ends[token - 1] : ends[token]] for token in tokens]).decode()
 
     @cached_property
     def _all_words(self) -> list[str]:

@@ -18,12 +18,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from markov_shard.chain.compiler import BATCH
+from markov_shard.chain.compiler import BATCH, columns
 from markov_shard.chain.delta import Delta, count_delta
 from markov_shard.chain.errors import NotLearnedError
 from markov_shard.chain.image import Image
 from markov_shard.chain.rewrite import rewritten
-from markov_shard.chain.text import NO_SOURCE, MessageLike, id_of, text_of
+from markov_shard.chain.text import NO_SOURCE, MessageLike
 from markov_shard.chain.tokenise import Tokeniser
 from markov_shard.chain.vocabulary import ordered
 
@@ -133,7 +133,7 @@ def merge(
     for messages, take in ((added, merger.add), (removed, merger.remove)):
         rest = iter(messages)
         while batch := list(islice(rest, BATCH)):
-            take([text_of(message) for message in batch], [id_of(message) for message in batch])
+            take(*columns(batch))
     return merger.finish()
 
 

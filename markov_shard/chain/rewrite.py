@@ -141,12 +141,12 @@ def _folds(old: Tables, delta: Delta, words: Level) -> dict[str, U32]:
     return {"fold_hash": (keys >> np.uint64(32)).astype(np.uint32), "fold_token": keys.astype(np.uint32)}
 
 
-def _state_tokens(old: Tables, delta: Delta, words: Level, states: Level) -> U32:
-    result = np.empty((old.state_size, states.splice.result), np.uint32)
+def _state_tokens(old: Tables, delta: Delta, words: Level, states: Level) -> list[U32]:
+    result = []
     renumbered = None if words.splice.empty else words.splice.map()
-    for place, (column, own) in enumerate(zip(old.state_tokens, delta.state_tokens[:, states.born], strict=True)):
+    for column, own in zip(old.state_tokens, delta.state_tokens[:, states.born], strict=True):
         now = column if renumbered is None else np.take(renumbered, column)
-        result[place] = states.splice.apply(now, words.now[own])
+        result.append(states.splice.apply(now, words.now[own]))
     return result
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markov_shard.chain.build import alias_cells, narrowed
+from markov_shard.chain.build import alias_cells
 from markov_shard.chain.splice import Splice, ranges
 from markov_shard.chain.tables import Tables, counts_in
 
@@ -30,7 +30,7 @@ class RowChanges:
     dead_now: I64
 
 
-def changed_cells(old: Tables, changes: RowChanges, counts: dict[str, NDArray[Any]]) -> tuple[U32, U32, NDArray[Any]]:
+def changed_cells(old: Tables, changes: RowChanges, counts: dict[str, NDArray[Any]]) -> tuple[U32, U32, U32]:
     """The new state_alias, keep and jump; `counts` holds the new count, big_index and big_count."""
     now = np.concatenate([changes.kept_now, changes.born_now])
     was = np.concatenate([changes.kept, changes.born])
@@ -54,9 +54,7 @@ def changed_cells(old: Tables, changes: RowChanges, counts: dict[str, NDArray[An
         alias = alias.copy()
     alias[now] = np.where(flags > 0, spots + 1, 0)
     alias = _shifted(alias, old, changes, now, lengths)
-    widest = np.diff(changes.rows)
-    jumps = cells.apply(old.jump.astype(np.uint32) if len(jump) and int(jump.max()) >> 16 else old.jump, jump)
-    return alias, cells.apply(old.keep, keep), narrowed(jumps.astype(np.uint32, copy=False), widest)
+    return alias, cells.apply(old.keep, keep), cells.apply(old.jump, jump)
 
 
 def _shifted(alias: U32, old: Tables, changes: RowChanges, now: I64, lengths: I64) -> U32:

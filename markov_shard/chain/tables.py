@@ -1,6 +1,7 @@
 """The arrays of a chain image, by name; docs/chain-image.md describes each one."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Tables:
     token_states: U32  # [V + 2] first state that ends in each token
     fold_hash: U32  # [F] hash of the case-folded form of each word that differs from it, ascending
     fold_token: U32  # [F] the word's token
-    state_tokens: U32  # [state_size, N] last token, the one before, ...; 0 where the state is shorter
+    state_tokens: Sequence[U32]  # state_size times [N]: last token, the one before, ...; 0 where the state is shorter
     state_row: U32  # [N + 1] where each state's transitions start
     state_alias: U32  # [N] 1 + where the state's alias cells start; 0: all its counts are equal
     dest: U32  # [M] destination state
@@ -39,16 +40,16 @@ class Tables:
     source: U8  # [M * width] little-endian: 1 + place in source_ids, or 0 for none
     source_ids: I64  # [Q] message IDs
     keep: U32  # [A] alias cell: probability of staying, in 2**-32
-    jump: NDArray[np.uint16] | U32  # [A] alias cell: place in the row to go to otherwise
+    jump: U32  # [A] alias cell: place in the row to go to otherwise
     fingerprints: U64  # [L] of every learned message, ascending, repeats included
 
     @property
     def state_size(self) -> int:
-        return int(self.state_tokens.shape[0])
+        return len(self.state_tokens)
 
     @property
     def states(self) -> int:
-        return int(self.state_tokens.shape[1])
+        return len(self.state_tokens[0])
 
     @property
     def transitions(self) -> int:
@@ -79,9 +80,6 @@ class Tables:
         if len(self.dest):
             wide[:, : self.source_width] = self.source.reshape(len(self.dest), -1)
         return wide.view("<u4").reshape(-1).astype(np.uint32)
-
-
-SECTIONS = tuple(field.name for field in fields(Tables))
 
 
 def source_width(places: int) -> int:

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, islice
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from markov_shard.chain.text import NO_SOURCE, fault_of, shown
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
 
-SLICE = 1024  # messages split at a time: their words stay in the processor's cache
+SLICE = 64  # messages split at a time: their words stay in the processor's nearest cache
 
 
 class Tokeniser:
@@ -36,7 +37,7 @@ class Tokeniser:
         """
         if ids is not None and len(ids) != len(texts):
             raise ValueError(f"{len(texts)} texts but {len(ids)} IDs")
-        _check(texts, ids)
+        known = len(self._numbers)
         number = self._numbers.__getitem__
         streams = []
         for start in range(0, len(texts), SLICE):
@@ -44,19 +45,29 @@ class Tokeniser:
             words.append("\0")
             streams.append(np.fromiter(map(number, words), np.uint32, len(words)))
         stream = np.concatenate(streams) if streams else np.empty(0, np.uint32)
+        new = list(islice(reversed(self._numbers), len(self._numbers) - known))
+        if np.count_nonzero(stream == 0) != len(texts) or _faulty(new):
+            for word in new:
+                del self._numbers[word]
+            self._numbers.default_factory = count(known).__next__
+            _refuse(texts, ids)
         return _without_empty(stream, _ids(ids, len(texts)))
 
 
-def _check(texts: Sequence[str], ids: Sequence[int | None] | None) -> None:
-    joined = "".join(texts)
-    if "\0" not in joined and fault_of(joined) is None:
-        return
+def _faulty(new: list[str]) -> bool:
+    """Whether a word, seen for the first time, is one that cannot be learned."""
+    joined = "".join(new)
+    return "\0" in joined or fault_of(joined) is not None
+
+
+def _refuse(texts: Sequence[str], ids: Sequence[int | None] | None) -> NoReturn:
     for place, text in enumerate(texts):
         fault = fault_of(text)
         if fault:
             identity = ids[place] if ids is not None else None
             name = f"message {identity}" if identity is not None else f"message {place} of the batch, {shown(text)}"
             raise MessageError(f"{name}: {fault}")
+    raise AssertionError("a batch was found faulty, but none of its messages")
 
 
 def _ids(ids: Sequence[int | None] | None, length: int) -> I64:

@@ -50,6 +50,6 @@ def same_but_sources(one: Image, other: Image) -> None:
     assert (one.messages, one.tokens) == (other.messages, other.tokens)
     for name in type(one.tables).__dataclass_fields__:
         if name not in ("source", "source_ids"):
-            mine, its = getattr(one.tables, name), getattr(other.tables, name)
+            mine, its = np.asarray(getattr(one.tables, name)), np.asarray(getattr(other.tables, name))
             assert mine.dtype == its.dtype, name
             np.testing.assert_array_equal(mine, its, name)
