@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ from markov_shard.training.local import train_here
 def command(
     guild: int, paths: tuple[Path, ...], keep_existing: bool, force: bool, data_dir: str | None, as_json: bool
 ) -> None:
-    """Learns JSON files, directories of them and DiscordChatExporter exports.
+    """Learns JSON files, directories of them, DiscordChatExporter exports and an old bot's SQLite file.
 
     Without --keep-existing what the guild knew is replaced, once the new chain is complete.
     """
@@ -51,7 +52,7 @@ async def _train(
     async with open_runtime(settings, "train", pool_size=5) as runtime:
         started = time.perf_counter()
         with _progress() as progress:
-            surveys = await _survey(progress, files)
+            surveys = await _survey(progress, files, guild_id)
             if keep_existing and not force:
                 surveys = await _unknown(runtime, guild_id, surveys)
             if not surveys:
@@ -66,6 +67,9 @@ async def _train(
             )
             progress.update(task, completed=progress.tasks[task].total)
         seconds = time.perf_counter() - started
+    for file in surveys:
+        if file.guild_id not in (None, guild_id):
+            click.echo(f"{file.path.name} is an export of guild {file.guild_id}; it was learned as asked", err=True)
     for problem in (problem for file in surveys for problem in file.problems):
         click.echo(f"skipped {problem}", err=True)
     return _figures(job.messages, job.skipped, published.tokens, published.transitions, published.image_bytes, seconds)
@@ -83,10 +87,15 @@ def _progress() -> Progress:
     )
 
 
-async def _survey(progress: Progress, files: list[Path]) -> list[Survey]:
+async def _survey(progress: Progress, files: list[Path], guild_id: int) -> list[Survey]:
     """Reads every file once before anything is learned, so that a broken one changes nothing."""
     task = progress.add_task("checking", total=None)
-    surveys = [await asyncio.to_thread(survey, path, lambda entries: progress.advance(task, entries)) for path in files]
+    surveys = [
+        await asyncio.to_thread(
+            partial(survey, path, lambda entries: progress.advance(task, entries), guild_id=guild_id)
+        )
+        for path in files
+    ]
     progress.update(task, total=sum(file.entries + file.bad for file in surveys))
     return surveys
 

@@ -1,6 +1,6 @@
 """Channels that a guild has settings for, and the threads under them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -78,6 +78,41 @@ async def set_chance(connection: Connection, guild_id: int, channel_ids: Sequenc
         guild_id,
         channel_ids,
         chance,
+    )
+
+
+async def import_channels(
+    connection: Connection,
+    guild_id: int,
+    *,
+    listen: Sequence[int] = (),
+    autorespond: Sequence[int] = (),
+    threads: Mapping[int, int] | None = None,
+) -> None:
+    """Takes over another bot's settings, and threads with the channels they are under.
+
+    Only turns on: what was set here stays, and so does what is known of a channel's age restriction.
+    """
+    settings = {channel: (channel in listen, channel in autorespond) for channel in {*listen, *autorespond}}
+    await connection.execute(
+        "INSERT INTO channels (guild_id, channel_id, listen, autorespond)"
+        " SELECT $1, * FROM unnest($2::bigint[], $3::boolean[], $4::boolean[])"
+        " ON CONFLICT (guild_id, channel_id) DO UPDATE SET listen = channels.listen OR EXCLUDED.listen,"
+        " autorespond = channels.autorespond OR EXCLUDED.autorespond",
+        guild_id,
+        list(settings),
+        [on[0] for on in settings.values()],
+        [on[1] for on in settings.values()],
+    )
+    await connection.execute(
+        "INSERT INTO channels (guild_id, channel_id, parent_id, nsfw)"
+        " SELECT $1, thread.id, thread.parent, coalesce(channels.nsfw, false)"
+        " FROM unnest($2::bigint[], $3::bigint[]) AS thread (id, parent)"
+        " LEFT JOIN channels ON channels.guild_id = $1 AND channels.channel_id = thread.parent"
+        " ON CONFLICT (guild_id, channel_id) DO NOTHING",
+        guild_id,
+        list((threads or {}).keys()),
+        list((threads or {}).values()),
     )
 
 

@@ -1,30 +1,10 @@
 """Generations: a clean retrain fills a new one while the old one answers; publishing switches, the old one goes."""
 
-from collections.abc import Sequence
-
 from markov_shard.errors import JobError
 from markov_shard.store.guilds import lock_guild
-from markov_shard.store.messages import StoredMessage, message_columns
 from markov_shard.store.pool import Connection
 
 _DELETED_AT_ONCE = 5000
-
-FILL = """
-WITH guild AS (
-    UPDATE guilds SET learned_seq = learned_seq + $3 WHERE guild_id = $1 RETURNING learned_seq - $3 AS last
-)
-INSERT INTO messages (guild_id, generation, message_id, channel_id, author_id, content, attachments, nsfw, learned_seq)
-SELECT $1, $2, new.message_id, new.channel_id, new.author_id, new.content, new.attachments, new.nsfw,
-       guild.last + new.ordinal
-FROM guild
-CROSS JOIN unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::jsonb[], $9::boolean[])
-    WITH ORDINALITY AS new (message_id, channel_id, author_id, content, attachments, nsfw, ordinal)
-WHERE NOT EXISTS (
-    SELECT FROM tombstones WHERE tombstones.guild_id = $1 AND tombstones.message_id = new.message_id
-)
-AND NOT EXISTS (SELECT FROM forgotten_users AS f WHERE f.guild_id = $1 AND f.user_id = new.author_id)
-ON CONFLICT DO NOTHING
-"""
 
 
 async def start_generation(connection: Connection, guild_id: int) -> int:
@@ -55,14 +35,6 @@ async def end_training(connection: Connection, guild_id: int) -> None:
 
 async def _set_training(connection: Connection, guild_id: int, generation: int | None) -> None:
     await connection.execute("UPDATE guilds SET training_generation = $2 WHERE guild_id = $1", guild_id, generation)
-
-
-async def fill_generation(
-    connection: Connection, guild_id: int, generation: int, messages: Sequence[StoredMessage]
-) -> int:
-    """Stores messages in a generation that does not answer yet; returns how many were new and not deleted."""
-    status: str = await connection.execute(FILL, guild_id, generation, len(messages), *message_columns(messages))
-    return int(status.rsplit(" ", 1)[1])
 
 
 async def drop_generations(connection: Connection, guild_id: int) -> int:

@@ -22,7 +22,12 @@ class Entry:
     message_id: int | None = None
     author_id: int | None = None
     channel_id: int | None = None
+    """The channel's or, of what was said in a thread, the thread's."""
     attachments: tuple[str, ...] = ()
+    parent_id: int | None = None
+    """The channel that the thread is under, where the file tells."""
+    edited: bool = False
+    """Whether the text was changed after it was written: it then replaces what an earlier file had."""
 
     def stored(self, file_hash: bytes, position: int, *, nsfw: bool) -> StoredMessage:
         """The message as it is stored; without an ID it gets a negative one that the same file gives it again."""
@@ -42,20 +47,20 @@ def parse_entry(value: object) -> Entry | None:
     Raises BadEntryError.
     """
     if isinstance(value, str):
-        return Entry(_text(value)) if value.split() else None
+        return Entry(checked_text(value)) if value.split() else None
     if not isinstance(value, Mapping):
         raise BadEntryError(f"is {_kind(value)}, not a string or an object")
     if "message" not in value:
         raise BadEntryError("has no `message`")
-    text = _text(value["message"])
+    text = checked_text(value["message"])
     if not text.split():
         return None
     return Entry(
         text,
         _own_id(value.get("id")),
-        _foreign_id(value.get("author")),
-        _foreign_id(value.get("channel")),
-        _attachments(value.get("attachments")),
+        foreign_id(value.get("author")),
+        foreign_id(value.get("channel")),
+        attachment_urls(value.get("attachments")),
     )
 
 
@@ -69,15 +74,16 @@ def parse_exported(value: object, channel_id: int | None) -> Entry | None:
     author = value.get("author")
     if not isinstance(author, Mapping) or "content" not in value:
         raise BadEntryError("has no `author` or no `content`")
-    text = _text(value["content"])
+    text = checked_text(value["content"])
     if author.get("isBot") or value.get("type", "Default") not in ("Default", "Reply") or not text.split():
         return None
     return Entry(
         text,
         _own_id(value.get("id")),
-        _foreign_id(author.get("id")),
+        foreign_id(author.get("id")),
         channel_id,
-        _attachments(value.get("attachments")),
+        attachment_urls(value.get("attachments")),
+        edited=value.get("timestampEdited") is not None,
     )
 
 
@@ -85,7 +91,8 @@ def _kind(value: object) -> str:
     return "null" if value is None else f"of type {type(value).__name__}"
 
 
-def _text(value: object) -> str:
+def checked_text(value: object) -> str:
+    """The text itself. Raises BadEntryError for what is not text, is too long or cannot be stored."""
     if not isinstance(value, str):
         raise BadEntryError(f"its text is {_kind(value)}, not a string")
     if len(value) > MAX_CHARACTERS:
@@ -103,20 +110,20 @@ def _text(value: object) -> str:
 def _own_id(value: Any) -> int | None:
     if value is None:
         return None
-    number = _foreign_id(value)
+    number = foreign_id(value)
     if number is None:
         raise BadEntryError(f"its id {value!r:.40} is not a Discord ID")
     return number
 
 
-def _foreign_id(value: Any) -> int | None:
+def foreign_id(value: Any) -> int | None:
     """An ID, or None for what is not one: other bots' files have names here."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
 
 
-def _attachments(value: Any) -> tuple[str, ...]:
+def attachment_urls(value: Any) -> tuple[str, ...]:
     """URLs, given as strings or as objects with `url`."""
     if not isinstance(value, list):
         return ()

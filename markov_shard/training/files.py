@@ -1,30 +1,32 @@
-"""Training files as streams of entries, in constant memory: JSON arrays, JSON lines, gzip, exports.
-
-DiscordChatExporter's format: https://github.com/Tyrrrz/DiscordChatExporter (one JSON object a channel, with
-`guild`, `channel` and `messages`).
-"""
+"""Training files, whatever their format: what is in them, and whether they are what they claim to be."""
 
 import codecs
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
 
 import ijson
-import orjson
 
 from markov_shard.errors import TrainingInputError
-from markov_shard.training.entries import BadEntryError, Entry, parse_entry, parse_exported
+from markov_shard.training.entries import BadEntryError
+from markov_shard.training.formats import (
+    Parsed,
+    array_entries,
+    export_entries,
+    is_line,
+    line_entries,
+    read_head,
+)
+from markov_shard.training.old_bot import MAGIC, OldChannel, old_bot_channels, old_bot_entries
+from markov_shard.training.unpacking import open_unpacked
 
 _PEEK = 1 << 16
 _PROBLEMS_KEPT = 10
-
-Parsed = tuple[int, Entry | BadEntryError | None]
-"""An entry's position, counted from 1, and what is there; None where there is nothing to learn."""
+_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz", ".sqlite", ".sqlite3")
 
 
 @dataclass
@@ -37,6 +39,12 @@ class Survey:
     bad: int = 0
     problems: list[str] = field(default_factory=list)
     """The first few bad entries, named by position."""
+    channels: Sequence[OldChannel] = ()
+    """Channels that the file says to listen to."""
+    guild_id: int | None = None
+    """The guild that the messages are of, where the file tells."""
+    for_guild: int | None = None
+    """The guild that it was read for."""
 
 
 def training_files(paths: Sequence[Path]) -> list[Path]:
@@ -44,9 +52,9 @@ def training_files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz")))
+            inside = sorted(p for p in path.rglob("*") if p.name.endswith(_SUFFIXES) and p.is_file())
             if not inside:
-                raise TrainingInputError(f"{path}: no .json, .jsonl or gzipped file is in this directory")
+                raise TrainingInputError(f"{path}: no .json, .jsonl, gzipped or .sqlite file is in this directory")
             files += inside
         elif path.is_file():
             files.append(path)
@@ -55,10 +63,10 @@ def training_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def survey(path: Path, on_read: Callable[[int], None] = lambda entries: None) -> Survey:
+def survey(path: Path, on_read: Callable[[int], None] = lambda entries: None, *, guild_id: int | None = None) -> Survey:
     """Reads a whole file once, before anything of it is learned. Raises TrainingInputError, naming the place."""
-    found = Survey(path, _hash(path))
-    for position, parsed in read_entries(path):
+    found = Survey(path, _hash(path), for_guild=guild_id)
+    for position, parsed in read_entries(path, guild_id):
         if isinstance(parsed, BadEntryError):
             found.bad += 1
             if len(found.problems) < _PROBLEMS_KEPT:
@@ -69,29 +77,53 @@ def survey(path: Path, on_read: Callable[[int], None] = lambda entries: None) ->
     if not found.entries:
         what = found.problems[0] if found.problems else f"{path.name}: it holds no message"
         raise TrainingInputError(f"nothing to learn: {what}")
+    if _starts_with(path, MAGIC):
+        found.channels = old_bot_channels(path, guild_id)
+    else:
+        found.guild_id = _guild_of_export(path)
     return found
 
 
 def _hash(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def read_entries(path: Path) -> Iterator[Parsed]:
-    """The file's entries in order. Raises TrainingInputError when it is not what its beginning claims."""
     try:
-        with _opened(path) as file:
-            if file.peek(3).startswith(codecs.BOM_UTF8):
-                file.read(3)
-            start = file.peek(_PEEK).lstrip(b" \t\r\n")[:_PEEK]
-            if start.startswith(b"["):
-                yield from _array(file)
-            elif start.startswith(b'"') or (start.startswith(b"{") and _is_line(start)):
-                yield from _lines(file)
-            elif start.startswith(b"{"):
-                yield from _export(file, path)
-            else:
-                raise TrainingInputError(f"{path.name}: not JSON: it starts with {start[:20]!r}")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise TrainingInputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
+def _guild_of_export(path: Path) -> int | None:
+    with open_unpacked(path) as file:
+        start = _start(file)
+        if not start.startswith(b"{") or is_line(start):
+            return None
+        head = read_head(file)
+    return head.guild_id if head else None
+
+
+def _start(file: io.BufferedReader) -> bytes:
+    """The beginning without white space; what comes before it is read over."""
+    if file.peek(3).startswith(codecs.BOM_UTF8):
+        file.read(3)
+    return file.peek(_PEEK).lstrip(b" \t\r\n")[:_PEEK]
+
+
+def read_entries(path: Path, guild_id: int | None = None) -> Iterator[Parsed]:
+    """The file's entries in order; of an old bot's file those of the guild.
+
+    Raises TrainingInputError when it is not what its beginning claims.
+    """
+    try:
+        if _starts_with(path, MAGIC):
+            yield from old_bot_entries(path, guild_id)
+            return
+        with open_unpacked(path) as file:
+            yield from _json_entries(file, path)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise TrainingInputError(f"{path.name}: not valid JSON: {str(error).splitlines()[0]}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -100,64 +132,21 @@ def read_entries(path: Path) -> Iterator[Parsed]:
         raise TrainingInputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _opened(path: Path) -> Any:
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if zipped else path.open("rb")
-
-
-def _is_line(start: bytes) -> bool:
-    """Whether the first line is a whole entry, as in JSON lines; an export is one object over the whole file."""
-    line = start.partition(b"\n")[0]
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(value, dict) and "messages" not in value
-
-
-def _judged(position: int, value: object, parse: Callable[[object], Entry | None]) -> Parsed:
-    try:
-        return position, parse(value)
-    except BadEntryError as error:
-        return position, error
-
-
-def _array(file: IO[bytes]) -> Iterator[Parsed]:
-    for position, value in enumerate(ijson.items(file, "item", use_float=True), start=1):
-        yield _judged(position, value, parse_entry)
-
-
-def _lines(file: IO[bytes]) -> Iterator[Parsed]:
-    for position, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            yield position, BadEntryError(f"not valid JSON: {error}")
-            continue
-        yield _judged(position, value, parse_entry)
-
-
-def _export(file: IO[bytes], path: Path) -> Iterator[Parsed]:
-    channel: int | None = None
-    position, seen = 0, False
-    builder: Any = None
-    for prefix, event, value in ijson.parse(file, use_float=True):
-        if prefix == "channel.id" and isinstance(value, str) and value.isdigit():
-            channel = int(value)
-        elif prefix == "messages" and event == "start_array":
-            seen = True
-        elif prefix == "messages.item" and event == "start_map":
-            builder = ijson.ObjectBuilder()
-        if builder is not None:
-            builder.event(event, value)
-        if prefix == "messages.item" and event == "end_map":
-            position += 1
-            exported, builder = builder.value, None
-            yield _judged(position, exported, partial(parse_exported, channel_id=channel))
-    if not seen:
-        raise TrainingInputError(
-            f"{path.name}: neither messages nor an export: a JSON object without a `messages` array"
-        )
+def _json_entries(file: io.BufferedReader, path: Path) -> Iterator[Parsed]:
+    start = _start(file)
+    if start.startswith(b"["):
+        yield from array_entries(file)
+    elif start.startswith(b'"') or (start.startswith(b"{") and is_line(start)):
+        yield from line_entries(file)
+    elif start.startswith(b"{"):
+        head = read_head(file)
+        if head is None:
+            raise TrainingInputError(
+                f"{path.name}: neither messages nor an export: a JSON object without a `messages` array"
+            )
+        with open_unpacked(path) as again:
+            _start(again)
+            yield from export_entries(again, head)
+    else:
+        what = "an HTML page" if start[:100].lower().startswith((b"<!doctype html", b"<html")) else "not JSON"
+        raise TrainingInputError(f"{path.name}: {what}: it starts with {start[:20]!r}")

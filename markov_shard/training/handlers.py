@@ -10,7 +10,7 @@ from pathlib import Path
 from markov_shard.errors import JobError
 from markov_shard.rest import rest_client
 from markov_shard.runtime import Runtime
-from markov_shard.shared.news import News, announce
+from markov_shard.shared.news import News, What, announce
 from markov_shard.store.claims import finish_job, require_claim
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.jobs import Job, JobKind, note
@@ -83,5 +83,7 @@ class Handlers:
         )
 
     async def _announce_and_finish(self, job: Job) -> None:
-        await announce(self._runtime.redis, News(job.guild_id, "image"))
+        whats: tuple[What, ...] = ("image", "channels")  # a file may bring settings of channels
+        for what in whats:
+            await announce(self._runtime.redis, News(job.guild_id, what))
         await finish(self._runtime.database, job)

@@ -5,22 +5,24 @@ be stopped anywhere, by anything, and goes on after its last committed chunk.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from markov_shard.errors import SupersededError
-from markov_shard.store.channels import read_channels
+from markov_shard.store.bulk import drop_older_texts, store_messages
+from markov_shard.store.channels import import_channels, read_channels
 from markov_shard.store.claims import finish_job, require_claim, set_generation
-from markov_shard.store.generations import abort_generation, drop_generations, fill_generation, start_generation
+from markov_shard.store.generations import abort_generation, drop_generations, start_generation
 from markov_shard.store.jobs import Job, JobState, read_job
 from markov_shard.store.ledger import Chunk, last_chunk, record_chunk
-from markov_shard.store.messages import StoredMessage, learn_messages
-from markov_shard.store.pool import Connection, Database
+from markov_shard.store.messages import StoredMessage
+from markov_shard.store.pool import Database
 from markov_shard.training.entries import Entry
 from markov_shard.training.files import Survey, read_entries
+from markov_shard.training.formats import Parsed
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Batch:
     messages: Sequence[StoredMessage]
     skipped: int
     position: Mapping[str, Any]
+    edited: Sequence[int] = ()
+    """IDs of messages whose text replaces what an earlier source of the same job had."""
+    threads: Mapping[int, int] = field(default_factory=dict)
+    """Threads that messages were said in, and the channels they are under."""
 
 
 OnChunk = Callable[[Batch], None]
@@ -53,47 +59,93 @@ async def apply_files(
         done = await last_chunk(connection, job)
         nsfw = frozenset(row.channel_id for row in await read_channels(connection, job.guild_id) if row.nsfw)
     number = done.chunk_no + 1 if done else 0
-    first = int(done.position["file"]) if done else 0
-    skip = int(done.position["entries"]) if done else 0
-    for index in range(first, len(files)):
-        batches = _batches(files[index], index, skip if index == first else 0, batch_size, nsfw)
-        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+    source = _Source(files, nsfw, done.position if done else None)
+    batches = source.batches(batch_size)
+    ahead = asyncio.ensure_future(asyncio.to_thread(next, batches, None))  # parsed while the one before is stored
+    try:
+        while (batch := await ahead) is not None:
+            ahead = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
             await apply_batch(database, job, number, batch)
             on_chunk(batch)
             number += 1
+    finally:
+        await asyncio.wait([ahead])  # a generator at work cannot be closed
+        batches.close()
 
 
-def _batches(file: Survey, index: int, skip: int, batch_size: int, nsfw_channels: frozenset[int]) -> Iterator[Batch]:
-    entries = read_entries(file.path)
-    for _ in islice(entries, skip):
-        pass  # stored by earlier chunks
-    while taken := list(islice(entries, batch_size)):
-        messages, skipped = [], 0
-        for position, entry in taken:
-            if isinstance(entry, Entry):
-                messages.append(entry.stored(file.sha256, position, nsfw=entry.channel_id in nsfw_channels))
-            elif entry is not None:
-                skipped += 1
-        skip += len(taken)
-        yield Batch(messages, skipped, {"file": index, "entries": skip})
+class _Source:
+    """The entries of files as chunks, from a chunk's position on."""
+
+    def __init__(
+        self, files: Sequence[Survey], nsfw_channels: frozenset[int], position: Mapping[str, Any] | None
+    ) -> None:
+        self._files = files
+        self._nsfw_channels = nsfw_channels
+        self._first = int(position["file"]) if position else 0
+        self._skip = int(position["entries"]) if position else 0
+        self._total = sum(file.entries + file.bad for file in files)
+
+    def batches(self, size: int) -> Generator[Batch, None, None]:
+        before = sum(file.entries + file.bad for file in self._files[: self._first])
+        for index in range(self._first, len(self._files)):
+            file = self._files[index]
+            entries = read_entries(file.path, file.for_guild)
+            read = self._skip if index == self._first else 0
+            for _ in islice(entries, read):
+                pass  # stored by earlier chunks
+            while taken := list(islice(entries, size)):
+                read += len(taken)
+                fraction = min(1.0, (before + read) / self._total) if self._total else 1.0
+                yield self._batch(file, taken, {"file": index, "entries": read, "fraction": fraction})
+            before += file.entries + file.bad
+
+    def _batch(self, file: Survey, taken: Sequence[Parsed], position: Mapping[str, Any]) -> Batch:
+        messages: dict[int, StoredMessage] = {}
+        edited, threads, skipped = list[int](), dict[int, int](), 0
+        for place, entry in taken:
+            if not isinstance(entry, Entry):
+                skipped += entry is not None
+                continue
+            if entry.parent_id is not None and entry.channel_id is not None:
+                threads[entry.channel_id] = entry.parent_id
+            nsfw = entry.channel_id in self._nsfw_channels or entry.parent_id in self._nsfw_channels
+            message = entry.stored(file.sha256, place, nsfw=nsfw)
+            skipped += message.message_id in messages
+            if entry.edited:
+                edited.append(message.message_id)
+                messages[message.message_id] = message
+            else:
+                messages.setdefault(message.message_id, message)
+        return Batch(list(messages.values()), skipped, position, edited, threads)
 
 
 async def apply_batch(database: Database, job: Job, number: int, batch: Batch) -> int:
     """Writes one chunk and its ledger row; returns how many messages were new."""
     async with database.transaction() as connection:
         await require_claim(connection, job)
-        new = await _store(connection, job, batch.messages)
+        if batch.edited and job.generation is not None:
+            await drop_older_texts(connection, job.guild_id, job.generation, batch.edited)
+        new = await store_messages(connection, job.guild_id, job.generation, batch.messages)
+        if batch.threads:
+            await import_channels(connection, job.guild_id, threads=batch.threads)
         skipped = batch.skipped + len(batch.messages) - new
         await record_chunk(connection, job, Chunk(number, new, skipped, batch.position))
     return new
 
 
-async def _store(connection: Connection, job: Job, messages: Sequence[StoredMessage]) -> int:
-    if not messages:
-        return 0
-    if job.generation is not None:
-        return await fill_generation(connection, job.guild_id, job.generation, messages)
-    return len(await learn_messages(connection, job.guild_id, messages))
+async def import_settings(database: Database, job: Job, files: Sequence[Survey]) -> bool:
+    """After publishing: takes over which channels the files say to listen to; whether there were any."""
+    channels = [channel for file in files for channel in file.channels]
+    if channels:
+        async with database.transaction() as connection:
+            await require_claim(connection, job)
+            await import_channels(
+                connection,
+                job.guild_id,
+                listen=[channel.channel_id for channel in channels if channel.listen],
+                autorespond=[channel.channel_id for channel in channels if channel.autorespond],
+            )
+    return bool(channels)
 
 
 async def finish(database: Database, job: Job) -> None:

@@ -14,7 +14,7 @@ from markov_shard.store.jobs import Job, note, trained_files
 from markov_shard.store.pool import Database
 from markov_shard.training.compiling import Published, compile_guild
 from markov_shard.training.files import survey
-from markov_shard.training.importing import apply_files, begin, names
+from markov_shard.training.importing import apply_files, begin, import_settings, names
 
 R = TypeVar("R")
 
@@ -26,7 +26,7 @@ def learn_file(database_url: str, job: Job, path: Path, *, batch_size: int, stat
     """
 
     async def work(database: Database) -> None:
-        file = survey(path)
+        file = survey(path, guild_id=job.guild_id)
         async with database.connection() as connection:
             known = await trained_files(connection, job.guild_id)
             if not (job.payload.get("clean") or job.payload.get("force")) and file.sha256.hex() in known:
@@ -39,6 +39,7 @@ def learn_file(database_url: str, job: Job, path: Path, *, batch_size: int, stat
         async with database.connection() as connection:
             await note(connection, job, "stage", "publishing")
         await _compile(database, begun, state_size)
+        await import_settings(database, begun, [file])
 
     _run(database_url, work)
 

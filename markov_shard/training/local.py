@@ -16,7 +16,7 @@ from markov_shard.store.jobs import Job, create_job, read_job, unfinished_traini
 from markov_shard.training.compiling import Published, compile_guild
 from markov_shard.training.files import Survey
 from markov_shard.training.holding import holding
-from markov_shard.training.importing import OnChunk, apply_files, begin, finish, give_up, names
+from markov_shard.training.importing import OnChunk, apply_files, begin, finish, give_up, import_settings, names
 
 _HOLDER = "train"
 
@@ -45,6 +45,8 @@ async def train_here(
                     await give_up(runtime.database, claimed, "failed", str(error))
             raise
         await announce(runtime.redis, News(guild_id, "image"))
+        if await import_settings(runtime.database, job, files):
+            await announce(runtime.redis, News(guild_id, "channels"))
         await finish(runtime.database, job)
     async with runtime.database.connection() as connection:
         return await read_job(connection, guild_id, job.job_id), published
