@@ -71,9 +71,9 @@ def job_index(lane: str) -> str:
     return f"{PREFIX}:{{jobs}}:{lane}:index"
 
 
-def job_sweep() -> str:
-    """String with TTL: which worker looked last for jobs that no stream knows. Written by that worker."""
-    return f"{PREFIX}:{{jobs}}:sweep"
+def job_sweep(name: str) -> str:
+    """String with TTL: which worker looked last for what was left behind. Written by that worker."""
+    return f"{PREFIX}:{{jobs}}:sweep:{name}"
 
 
 def dead_letters() -> str:

@@ -200,10 +200,10 @@ class JobQueue:
             with redis_errors(server_of(self._redis)):
                 await self._redis.xdel(keys.dead_letters(), *letters)
 
-    async def take_sweep(self, seconds: float) -> bool:
+    async def take_sweep(self, name: str, seconds: float) -> bool:
         """Whether this process is the one to sweep now: one of all workers, once in `seconds`."""
         with redis_errors(server_of(self._redis)):
-            taken = await self._redis.set(keys.job_sweep(), self._consumer, nx=True, px=int(seconds * 1000))
+            taken = await self._redis.set(keys.job_sweep(name), self._consumer, nx=True, px=int(seconds * 1000))
         return bool(taken)
 
     async def drop_old_consumers(self, lane: str) -> None:

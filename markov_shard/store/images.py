@@ -131,6 +131,19 @@ async def record_removals(connection: Connection, guild_id: int, removals: Seque
     )
 
 
+async def stale_guilds(connection: Connection, *, hours: float, limit: int) -> list[int]:
+    """Guilds whose image is older than that while they learned or unlearned since. Fleet-wide."""
+    rows = await connection.fetch(
+        "SELECT g.guild_id FROM guilds g JOIN chain_images i ON i.guild_id = g.guild_id"
+        " AND i.version = g.image_version AND i.audience = 'general'"
+        " WHERE g.learned_seq > i.covers_seq AND g.left_at IS NULL"
+        " AND i.created_at < now() - make_interval(secs => $1) ORDER BY i.created_at LIMIT $2",
+        hours * 3600,
+        limit,
+    )
+    return [row["guild_id"] for row in rows]
+
+
 async def read_removals(
     connection: Connection, guild_id: int, audience: Audience, *, after_seq: int = 0
 ) -> list[Removal]:

@@ -143,6 +143,22 @@ async def stream_messages(
         yield [stored_row(row) for row in rows]
 
 
+async def stream_texts(
+    connection: Connection, guild_id: int, generation: int, *, after_seq: int, up_to_seq: int, batch: int
+) -> AsyncIterator[list[tuple[int, str, bool]]]:
+    """As `stream_messages`, but only what a chain is made of: ID, text, and whether it is age-restricted."""
+    cursor = await connection.cursor(
+        "SELECT message_id, content, nsfw FROM messages"
+        " WHERE guild_id = $1 AND generation = $2 AND learned_seq > $3 AND learned_seq <= $4 ORDER BY learned_seq",
+        guild_id,
+        generation,
+        after_seq,
+        up_to_seq,
+    )
+    while rows := await cursor.fetch(batch):
+        yield [tuple(row) for row in rows]
+
+
 def stored_row(row: Any) -> StoredMessage:
     """A row with all columns of a message."""
     return StoredMessage(

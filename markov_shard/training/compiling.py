@@ -1,5 +1,8 @@
 """From a guild's stored messages to published images, in one consistent step.
 
+Where an image is published already, what was learned and removed since is merged into it; only a guild's first
+image, a new generation's, and one in the place of a damaged image are counted from all messages.
+
 The messages are read in a snapshot that stays open until the images are published. What was deleted meanwhile
 is in the images still: its text is read once more from the snapshot, and taken out as removals of the new
 version, in the transaction that publishes it. Nothing deleted comes back, and nothing is counted twice.
@@ -7,23 +10,30 @@ version, in the transaction that publishes it. Nothing deleted comes back, and n
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from markov_shard.chain import Compiler, Image
-from markov_shard.errors import SupersededError
+import numpy as np
+
+from markov_shard.chain import ChainError, Compiler, Image, Merger, open_image
+from markov_shard.errors import DamagedImageError, SupersededError
+from markov_shard.logs import get_logger
 from markov_shard.store.generations import end_training
 from markov_shard.store.guilds import GuildRow, lock_guild, read_guild
 from markov_shard.store.images import (
     Audience,
     ImageRow,
     Removal,
+    current_images,
     publish_image,
+    read_image,
     read_removals,
     replace_removals,
 )
-from markov_shard.store.messages import has_nsfw, read_messages, stream_messages
+from markov_shard.store.messages import has_nsfw, read_messages, stream_texts
 from markov_shard.store.pool import Connection, Database
+
+_log = get_logger(__name__)
 
 _BATCH = 5000
 
@@ -80,17 +90,75 @@ async def compile_guild(
 
 
 async def _build(snapshot: Connection, guild: GuildRow, generation: int, state_size: int) -> Mapping[Audience, Image]:
-    compilers: dict[Audience, Compiler] = {"general": Compiler(state_size)}
+    audiences: list[Audience] = ["general"]
     if await has_nsfw(snapshot, guild.guild_id, generation):
-        compilers["all"] = Compiler(state_size)
-    async for batch in stream_messages(
-        snapshot, guild.guild_id, generation, after_seq=-1, up_to_seq=guild.learned_seq, batch=_BATCH
-    ):
-        for audience, compiler in compilers.items():
-            taken = [message for message in batch if audience == "all" or not message.nsfw]
-            texts, ids = [message.content for message in taken], [message.message_id for message in taken]
-            await asyncio.to_thread(compiler.add, texts, ids)
+        audiences.append("all")
+    published = await current_images(snapshot, guild.guild_id)
+    images: dict[Audience, Image] = {}
+    for audience, row in published.items():
+        if audience in audiences and (row.generation, row.state_size) == (generation, state_size):
+            merged = await _merged(snapshot, guild, row)
+            if merged is not None:
+                images[audience] = merged
+    missing = [audience for audience in audiences if audience not in images]
+    if missing:
+        images.update(await _counted(snapshot, guild, generation, state_size, missing))
+    return images
+
+
+async def _counted(
+    snapshot: Connection, guild: GuildRow, generation: int, state_size: int, audiences: Sequence[Audience]
+) -> Mapping[Audience, Image]:
+    """Images of all messages."""
+    compilers = {audience: Compiler(state_size) for audience in audiences}
+    await _add(snapshot, guild, generation, -1, compilers)
     return {audience: await asyncio.to_thread(compiler.finish) for audience, compiler in compilers.items()}
+
+
+async def _merged(snapshot: Connection, guild: GuildRow, row: ImageRow) -> Image | None:
+    """The published image with what was learned and removed since; None when it cannot be used."""
+    try:
+        image = open_image(await read_image(snapshot, row))
+        merger = Merger(image, seed=row.version)
+        removals = await read_removals(snapshot, guild.guild_id, row.audience)
+        held = [removal for removal in removals if removal.version == row.version and removal.transitions]
+        paths = [np.frombuffer(removal.transitions, dtype="<u4").tolist() for removal in held]
+        await asyncio.to_thread(merger.remove_located, paths, [removal.message_id for removal in held])
+        await _add(snapshot, guild, row.generation, row.covers_seq, {row.audience: merger})
+        return await asyncio.to_thread(merger.finish)
+    except (DamagedImageError, ChainError) as error:
+        _log.error("a chain image cannot be merged into; counting the messages instead", reason=str(error))
+        return None
+
+
+async def _add(
+    snapshot: Connection,
+    guild: GuildRow,
+    generation: int,
+    after_seq: int,
+    takers: Mapping[Audience, Compiler | Merger],
+) -> None:
+    """Gives each audience's compiler or merger its messages; the next batch is fetched while one is counted."""
+    counting: asyncio.Task[None] | None = None
+    stream = stream_texts(
+        snapshot, guild.guild_id, generation, after_seq=after_seq, up_to_seq=guild.learned_seq, batch=_BATCH
+    )
+    try:
+        async for batch in stream:
+            if counting is not None:
+                await counting
+            counting = asyncio.create_task(asyncio.to_thread(_take, takers, batch))
+        if counting is not None:
+            await counting
+    finally:
+        if counting is not None and not counting.done():
+            await asyncio.wait([counting])
+
+
+def _take(takers: Mapping[Audience, Compiler | Merger], batch: Sequence[tuple[int, str, bool]]) -> None:
+    for audience, taker in takers.items():
+        taken = [row for row in batch if audience == "all" or not row[2]]
+        taker.add([text for _, text, _ in taken], [message_id for message_id, _, _ in taken])
 
 
 async def _publish(

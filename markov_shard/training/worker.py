@@ -21,19 +21,18 @@ from markov_shard.errors import (
 )
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
-from markov_shard.shared.queue import Delivery, JobQueue, Reference
+from markov_shard.shared.queue import Delivery, JobQueue
 from markov_shard.store.claims import claim_job, note_failure, release_claim
-from markov_shard.store.jobs import LANES, Job, JobKind, Lane, forget_old_jobs, unheld_jobs
+from markov_shard.store.jobs import LANES, Job, JobKind, Lane
 from markov_shard.training.holding import holding
 from markov_shard.training.importing import give_up
+from markov_shard.training.sweep import Sweeper
 from markov_shard.training.turns import Turn, TurnOverError
 
 _log = get_logger(__name__)
 
 MAX_DELIVERIES = 5
 """Claims without a new chunk after which a job goes to the dead letters."""
-
-SWEEP_SECONDS = 15.0
 
 Handler = Callable[[Job, Turn], Awaitable[None]]
 """Does a claimed job and finishes its row. Raises TrainingInputError for a job that can never succeed."""
@@ -64,7 +63,7 @@ class Worker:
             for lane in LANES
             for number in range(self._loops.get(lane, 1))
         ]
-        loops.append(asyncio.create_task(self._sweep(), name="sweep"))
+        loops.append(asyncio.create_task(Sweeper(self._runtime).run(), name="sweep"))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -164,28 +163,3 @@ class Worker:
             async with self._runtime.database.transaction() as connection:
                 await note_failure(connection, job, reason[:1000])
                 await release_claim(connection, job, tried=True)
-
-    async def _sweep(self) -> None:
-        """Puts unfinished jobs that no stream knows back on their stream: Redis may have lost everything."""
-        queue = JobQueue(self._runtime.redis, self._runtime.name)
-        while True:
-            with contextlib.suppress(ServiceUnavailableError):
-                if await queue.take_sweep(SWEEP_SECONDS):
-                    await self._sweep_once(queue)
-            await asyncio.sleep(SWEEP_SECONDS / 3)
-
-    async def _sweep_once(self, queue: JobQueue) -> None:
-        last = 0
-        while True:
-            async with self._runtime.database.connection() as connection:
-                jobs = await unheld_jobs(connection, after=last)
-            if not jobs:
-                break
-            for job in jobs:
-                if await queue.put(job.lane, Reference(job.guild_id, job.job_id)):
-                    _log.info("a job was missing on its stream", job=job.job_id, lane=job.lane)
-            last = jobs[-1].job_id
-        for lane in LANES:
-            await queue.drop_old_consumers(lane)
-        async with self._runtime.database.connection() as connection:
-            await forget_old_jobs(connection)

@@ -82,6 +82,36 @@ async def test_learning_and_removing_between_and_after_images(database: Database
         assert chain.messages == len(live)
 
 
+async def test_a_compile_reads_only_what_was_learned_since_the_last(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(7)
+    await learn(database, [sentence(rng, n) for n in range(1, 201)])
+    await compile_guild(database, GUILD, state_size=2)
+    await learn(database, [sentence(rng, n) for n in range(201, 211)])
+    asked: list[int] = []
+    stream = compiling.stream_texts
+
+    def noted(*arguments: object, after_seq: int, **named: object) -> object:
+        asked.append(after_seq)
+        return stream(*arguments, after_seq=after_seq, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compiling, "stream_texts", noted)
+    published = await compile_guild(database, GUILD, state_size=2)
+    assert (published.messages, asked) == (210, [200])
+
+
+async def test_a_damaged_image_is_replaced_by_one_counted_anew(database: Database, opener: ChainOpener) -> None:
+    rng = random.Random(8)
+    live = [sentence(rng, n) for n in range(1, 51)]
+    await learn(database, live)
+    await compile_guild(database, GUILD, state_size=2)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE chain_image_chunks SET data = overlay(data placing 'xx' from 100)")
+    assert (await compile_guild(database, GUILD, state_size=2)).version == 2
+    assert transitions(await opened(opener)) == counted(live)
+
+
 async def test_what_is_deleted_and_edited_during_a_compile_is_not_in_its_image(
     database: Database, opener: ChainOpener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
