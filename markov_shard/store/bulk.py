@@ -81,13 +81,3 @@ async def drop_older_texts(connection: Connection, guild_id: int, generation: in
         generation,
         message_ids,
     )
-
-
-async def count_without_author(connection: Connection, guild_id: int) -> int:
-    """Messages of the answering chain whose author is not known: forgetting a member cannot reach them."""
-    count: int = await connection.fetchval(
-        "SELECT count(*) FROM messages JOIN guilds USING (guild_id, generation)"
-        " WHERE messages.guild_id = $1 AND guilds.guild_id = $1 AND author_id IS NULL",
-        guild_id,
-    )
-    return count

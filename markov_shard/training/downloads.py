@@ -1,15 +1,19 @@
-"""Attached files: fetched from Discord's CDN only, streamed to disk, bounded in size."""
+"""Attached files: fetched from Discord's CDN only, streamed to disk, bounded in size and time."""
 
+import ipaddress
+import socket
 from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from markov_shard.errors import TrainingInputError
 
 CDN_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 MAX_BYTES = 512 << 20
+_MAX_SECONDS = 3600
 _PIECE = 1 << 16
 
 
@@ -20,24 +24,52 @@ def allowed_hosts(rest_url: str) -> frozenset[str]:
     return CDN_HOSTS | {parts.netloc} if local else CDN_HOSTS
 
 
+class PublicResolver(AbstractResolver):
+    """Names to addresses, but for those of private networks: no name leads a download inside."""
+
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The public addresses of a host. Raises TrainingInputError when it has private ones only."""
+        found = await self._resolver.resolve(host, port, family)
+        public = [result for result in found if ipaddress.ip_address(result["host"]).is_global]
+        if found and not public:
+            raise TrainingInputError(f"files are taken from Discord only: {host} leads to a private address here")
+        return public
+
+    async def close(self) -> None:
+        """Closes the resolver that this one asks."""
+        await self._resolver.close()
+
+
 async def download(url: str, path: Path, *, hosts: Collection[str], max_bytes: int = MAX_BYTES) -> int:
     """Writes the file to `path` and returns its bytes.
 
-    Follows no redirect. Raises TrainingInputError for another host, a refusal or too large a file, and
-    aiohttp.ClientError or TimeoutError when it is worth trying again.
+    Follows no redirect. Raises TrainingInputError for another host, a refusal or too large a file,
+    and aiohttp.ClientError or TimeoutError when it is worth trying again.
     """
     parts = urlsplit(url)
     if parts.netloc not in hosts or (parts.scheme != "https" and parts.netloc in CDN_HOSTS):
         raise TrainingInputError(f"files are taken from Discord only, not from {parts.netloc or url[:40]!r}")
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30)
+    timeout = aiohttp.ClientTimeout(total=_MAX_SECONDS, sock_connect=10, sock_read=30)
+    resolver: AbstractResolver = aiohttp.ThreadedResolver()
+    if parts.netloc in CDN_HOSTS:  # a stand-in lives on this machine
+        resolver = PublicResolver(resolver)
     async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
+        aiohttp.TCPConnector(resolver=resolver) as connector,
+        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
         session.get(url, allow_redirects=False) as response,
     ):
-        if response.status >= 500:
+        if response.status >= 500 or response.status == 429:
             response.raise_for_status()
         if response.status != 200:
-            raise TrainingInputError(f"Discord does not give the file: status {response.status}")
+            moved = ", and redirects are not followed" if 300 <= response.status < 400 else ""
+            raise TrainingInputError(f"Discord does not give the file: status {response.status}{moved}")
+        if (response.content_length or 0) > max_bytes:
+            raise TrainingInputError(f"the file is larger than {max_bytes >> 20} MiB")
         written = 0
         with path.open("wb") as file:
             async for piece in response.content.iter_chunked(_PIECE):

@@ -11,14 +11,19 @@ from markov_shard.errors import JobError
 from markov_shard.rest import rest_client
 from markov_shard.runtime import Runtime
 from markov_shard.shared.news import News, What, announce
+from markov_shard.store.authors import authorless
 from markov_shard.store.claims import finish_job, require_claim
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.jobs import Job, JobKind, note
+from markov_shard.training.authors import Authors
+from markov_shard.training.discord_pages import Pages
 from markov_shard.training.downloads import allowed_hosts, download
 from markov_shard.training.history import History
 from markov_shard.training.importing import begin, finish
 from markov_shard.training.learning import compile_for, learn_file
 from markov_shard.training.pool import WorkPool
+from markov_shard.training.removing import Remover
+from markov_shard.training.requests import request_authors
 from markov_shard.training.turns import Turn
 from markov_shard.training.worker import Handler
 
@@ -32,7 +37,7 @@ class Handlers:
 
     def by_kind(self) -> Mapping[JobKind, Handler]:
         """For `Worker`."""
-        return {"import": self.import_file, "backfill": self.backfill, "compile": self.compile}
+        return {"import": self.import_file, "backfill": self.backfill, "authors": self.authors, "compile": self.compile}
 
     async def import_file(self, job: Job, turn: Turn) -> None:
         """Learns an attached file; read through once before anything of it is stored."""
@@ -41,7 +46,7 @@ class Handlers:
         if not isinstance(url, str):
             raise JobError(f"job {job.job_id} names no file")
         if await self._is_published(job):
-            await finish(self._runtime.database, job)
+            await self._announce_and_finish(job)
             return
         with tempfile.TemporaryDirectory(prefix="markov-shard-") as folder:
             path = Path(folder) / (Path(url.partition("?")[0]).name or "attachment")
@@ -56,14 +61,25 @@ class Handlers:
         begun = await begin(self._runtime.database, job, clean=bool(job.payload.get("clean")))
         if not await self._is_published(begun):
             async with rest_client(self._runtime.settings) as rest:
-                await History(rest, self._runtime.database, begun, turn=turn).apply()
+                remover = Remover(self._runtime, begun)
+                await History(rest, self._runtime.database, begun, turn=turn, remover=remover).apply()
             await self._compile(begun)
         await self._announce_and_finish(begun)
+
+    async def authors(self, job: Job, turn: Turn) -> None:
+        """Asks Discord who wrote the imported messages whose author no file told."""
+        remover = Remover(self._runtime, job)
+        async with rest_client(self._runtime.settings) as rest:
+            await Authors(Pages(rest), self._runtime.database, job, turn=turn, remover=remover).apply()
+        await self._done(job)
 
     async def compile(self, job: Job, turn: Turn) -> None:
         """Brings the guild's images up to date."""
         await self._compile(job)
         await announce(self._runtime.redis, News(job.guild_id, "image"))
+        await self._done(job)
+
+    async def _done(self, job: Job) -> None:
         async with self._runtime.database.transaction() as connection:
             await require_claim(connection, job)
             await finish_job(connection, job, "done")
@@ -87,3 +103,9 @@ class Handlers:
         for what in whats:
             await announce(self._runtime.redis, News(job.guild_id, what))
         await finish(self._runtime.database, job)
+        if job.kind == "import" and await self._lacks_authors(job.guild_id):
+            await request_authors(self._runtime, job.guild_id)
+
+    async def _lacks_authors(self, guild_id: int) -> bool:
+        async with self._runtime.database.connection() as connection:
+            return bool(await authorless(connection, guild_id, 0, 0))

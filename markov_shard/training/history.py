@@ -4,11 +4,10 @@ Newest to oldest, 100 a page, channel after channel. Each page is committed with
 job that is interrupted asks again for no page but the one it was reading. hikari keeps to Discord's rate limits.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import hikari
 
@@ -20,17 +19,14 @@ from markov_shard.store.jobs import Job, note
 from markov_shard.store.ledger import last_chunk
 from markov_shard.store.messages import StoredMessage, clean_text
 from markov_shard.store.pool import Database
+from markov_shard.training.discord_pages import MAY_NOT, Pages
 from markov_shard.training.importing import Batch, apply_batch
+from markov_shard.training.removing import Remover
 from markov_shard.training.turns import Turn
 
 _log = get_logger(__name__)
-R = TypeVar("R")
 
-_PAGE = 100
 _LEARNED_TYPES = (hikari.MessageType.DEFAULT, hikari.MessageType.REPLY)
-_MAY_NOT = (hikari.ForbiddenError, hikari.NotFoundError)
-_WAITS = (5.0, 15.0, 60.0, 300.0, 600.0, 900.0)
-"""Seconds between tries while Discord is in trouble; hikari has tried a few times by itself before each."""
 
 
 @dataclass
@@ -91,13 +87,14 @@ class History:
         job: Job,
         *,
         turn: Turn,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        remover: Remover,
     ) -> None:
         self._rest = rest
+        self._source = Pages(rest)
+        self._remover = remover
         self._database = database
         self._job = job
         self._turn = turn
-        self._sleep = sleep
         self._refused = [str(channel) for channel in job.payload.get("refused", ())]
 
     async def apply(self) -> None:
@@ -141,20 +138,20 @@ class History:
     async def _pages(self, channel_id: int, before: int | None) -> AsyncIterator[Sequence[hikari.Message]]:
         """Pages of 100, newest first; none when the channel is gone or may not be read."""
         while True:
-            start = before if before is not None else hikari.UNDEFINED
             try:
-                page = await self._asked(partial(self._page, channel_id, start))
-            except _MAY_NOT as error:
+                page = await self._source.before(channel_id, before)
+            except hikari.NotFoundError as error:
+                await self._refuse(channel_id, error)
+                await self._remover.remove_channel(channel_id)  # deleted half-way: what was said there is deleted, too
+                return
+            except hikari.ForbiddenError as error:
                 await self._refuse(channel_id, error)
                 return
             if page:
                 yield page
                 before = int(page[-1].id)
-            if len(page) < _PAGE:
+            if len(page) < self._source.size:
                 return
-
-    async def _page(self, channel_id: int, before: hikari.UndefinedOr[int]) -> Sequence[hikari.Message]:
-        return await self._rest.fetch_messages(channel_id, before=before).limit(_PAGE)
 
     async def _refuse(self, channel_id: int, error: hikari.HikariError) -> None:
         _log.warning("a channel cannot be read", channel=str(channel_id), reason=str(error).splitlines()[0])
@@ -165,8 +162,8 @@ class History:
 
     async def _active_threads(self) -> Sequence[hikari.GuildThreadChannel]:
         try:
-            return await self._asked(lambda: self._rest.fetch_active_threads(self._job.guild_id))
-        except _MAY_NOT:
+            return await self._source.asked(lambda: self._rest.fetch_active_threads(self._job.guild_id))
+        except MAY_NOT:
             return ()
 
     async def _threads(self, row: ChannelRow, active: Sequence[hikari.GuildThreadChannel]) -> list[ChannelRow]:
@@ -174,8 +171,8 @@ class History:
         found = {int(thread.id) for thread in active if thread.parent_id == row.channel_id}
         for fetch in (self._rest.fetch_public_archived_threads, self._rest.fetch_private_archived_threads):
             try:
-                archived = await self._asked(partial(_all, fetch, row.channel_id))
-            except (*_MAY_NOT, hikari.BadRequestError):
+                archived = await self._source.asked(partial(_all, fetch, row.channel_id))
+            except (*MAY_NOT, hikari.BadRequestError):
                 continue  # no such kind of thread here, or none that the bot may see
             found |= {int(thread.id) for thread in archived}
         threads = [ChannelRow(thread_id, row.channel_id, row.nsfw) for thread_id in sorted(found)]
@@ -183,18 +180,6 @@ class History:
             async with self._database.connection() as connection:
                 await save_channels(connection, self._job.guild_id, threads)
         return threads
-
-    async def _asked(self, ask: Callable[[], Awaitable[R]]) -> R:
-        """The answer, after some patience with a Discord in trouble."""
-        for wait in _WAITS:
-            try:
-                return await ask()
-            except (hikari.InternalServerError, hikari.HTTPError) as error:
-                if isinstance(error, hikari.ClientHTTPResponseError):
-                    raise
-                _log.warning("Discord does not answer; trying again", seconds=wait, reason=str(error).splitlines()[0])
-                await self._sleep(wait)
-        return await ask()
 
 
 _Archived = Callable[[int], hikari.LazyIterator[Any]]

@@ -1,0 +1,53 @@
+"""Discord's history, a page at a time, with patience while Discord is in trouble."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import hikari
+
+from markov_shard.logs import get_logger
+
+_log = get_logger(__name__)
+R = TypeVar("R")
+
+MAY_NOT = (hikari.ForbiddenError, hikari.NotFoundError)
+"""What cannot be read, and is not to be asked for again: Discord bans addresses that insist."""
+
+_WAITS = (5.0, 15.0, 60.0, 300.0, 600.0, 900.0)
+"""Seconds between tries while Discord is in trouble; hikari has tried a few times by itself before each."""
+
+
+class Pages:
+    """Pages of channels' messages, newest first."""
+
+    size = 100
+
+    def __init__(
+        self, rest: hikari.api.RESTClient, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._rest = rest
+        self._sleep = sleep
+
+    async def before(self, channel_id: int, message_id: int | None) -> Sequence[hikari.Message]:
+        """The messages before one or, without one, the newest; fewer than `size` at a channel's beginning.
+
+        Raises one of MAY_NOT, and other errors of hikari's when Discord stays in trouble.
+        """
+        start = message_id if message_id is not None else hikari.UNDEFINED
+        return await self.asked(partial(self._page, channel_id, start))
+
+    async def _page(self, channel_id: int, before: hikari.UndefinedOr[int]) -> Sequence[hikari.Message]:
+        return await self._rest.fetch_messages(channel_id, before=before).limit(self.size)
+
+    async def asked(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """The answer to any request, asked again while Discord fails on its side."""
+        for wait in _WAITS:
+            try:
+                return await ask()
+            except (hikari.InternalServerError, hikari.RateLimitTooLongError, OSError, TimeoutError) as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                _log.warning("Discord does not answer; trying again", seconds=wait, reason=reason)
+                await self._sleep(wait)
+        return await ask()
