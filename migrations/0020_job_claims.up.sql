@@ -1,3 +1,4 @@
+-- works-from: 0020
 -- A claim is a lease: its holder renews it, and nobody else takes the job until it has run out or was given back.
 ALTER TABLE jobs ADD COLUMN claimed_by text;
 ALTER TABLE jobs ADD COLUMN claimed_until timestamptz;

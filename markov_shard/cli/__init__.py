@@ -24,6 +24,8 @@ _COMMANDS = {
     "chain": "show, and verify, the figures of a guild's chain",
     "jobs": "list, show, cancel and retry training jobs",
     "flags": "show and change rollout flags, live for the whole fleet",
+    "backup": "write everything the fleet knows to one file",
+    "restore": "load a backup into an empty database",
     "status": "show the fleet at a glance",
     "doctor": "check settings, servers and token, and say how to mend each",
     "bench": "measure, against peers and bounds",

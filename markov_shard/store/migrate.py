@@ -3,10 +3,13 @@
 Our own runner and not a tool: it is a page of code on the driver we already have, works over a unix socket,
 and an advisory lock lets any number of processes start at once. The tools that fit plain SQL either need a
 second driver (yoyo, dbmate's own binary) or bring an ORM (alembic).
+
+A database newer than a program serves it still, so that old and new processes run side by side during an update,
+unless a step says otherwise in a line `-- works-from: NNNN`: who knows less than migration NNNN cannot run on it.
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +21,7 @@ from markov_shard.errors import SchemaError
 from markov_shard.store.pool import Connection, database_errors, place_of
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
+_WORKS_FROM = re.compile(r"^-- works-from: (?P<version>\d{4})$", re.MULTILINE)
 _LOCK = 0x6D61726B6F76  # "markov": the advisory lock that all migrating processes of a database share
 
 
@@ -29,6 +33,8 @@ class Migration:
     name: str
     up: str
     down: str
+    works_from: int = 0
+    """The newest migration a program must know to run on the schema this step makes; 0: any program does."""
 
 
 def read_migrations(folder: Path | None = None) -> Sequence[Migration]:
@@ -41,7 +47,11 @@ def read_migrations(folder: Path | None = None) -> Sequence[Migration]:
         if not match or not back.is_file():
             raise SchemaError(f"{path}: not named NNNN_words.up.sql, or its .down.sql is missing")
         up, down = path.read_text(encoding="utf-8"), back.read_text(encoding="utf-8")
-        found.append(Migration(int(match["version"]), match["name"], up, down))
+        stated = _WORKS_FROM.search(up)
+        works_from = int(stated["version"]) if stated else 0
+        if works_from > int(match["version"]):
+            raise SchemaError(f"{path}: works from a later migration than itself, {works_from:04}")
+        found.append(Migration(int(match["version"]), match["name"], up, down, works_from))
     for earlier, later in pairwise(found):
         if earlier.version == later.version:
             raise SchemaError(f"{folder}: two migrations have the number {later.version:04}")
@@ -54,30 +64,38 @@ def _folder() -> Path:
 
 
 @asynccontextmanager
-async def _locked(url: str) -> AsyncIterator[tuple[Connection, frozenset[int]]]:
-    """The one connection that may migrate now, and the migrations that the database has."""
+async def _locked(url: str) -> AsyncIterator[tuple[Connection, Mapping[int, int]]]:
+    """The one connection that may migrate now, and the migrations that the database has, as `_applied`."""
     with database_errors(place_of(url)):
         connection = await asyncpg.connect(url, timeout=10)
         try:
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
             await connection.execute(
                 "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                " version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+                " version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
+                "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS works_from integer NOT NULL DEFAULT 0"
             )
             yield connection, await _applied(connection)
         finally:
             await connection.close()
 
 
-async def _applied(connection: Connection) -> frozenset[int]:
-    return frozenset(row["version"] for row in await connection.fetch("SELECT version FROM schema_migrations"))
+async def _applied(connection: Connection) -> Mapping[int, int]:
+    """What a program must know (`works_from`) by each step taken; the column came later than the table."""
+    rows = await connection.fetch(
+        "SELECT version, coalesce((to_jsonb(taken) ->> 'works_from')::integer, 0) AS works_from"
+        " FROM schema_migrations AS taken"
+    )
+    return {row["version"]: row["works_from"] for row in rows}
 
 
-def _refuse_newer(applied: frozenset[int], known: Sequence[Migration], place: str) -> None:
-    version, newest = max(applied, default=0), known[-1].version
-    if version > newest:
+def _refuse_newer(applied: Mapping[int, int], known: Sequence[Migration], place: str) -> None:
+    """Steps that this program does not know are fine where they say so: an update is under way."""
+    newest = known[-1].version
+    version = max((step for step, works_from in applied.items() if step > newest and works_from > newest), default=0)
+    if version:
         raise SchemaError(
-            f"the database at {place} is at migration {version}, newer than this program's {newest}: "
+            f"the database at {place} is at migration {version}, newer than this program's {newest} and not for it: "
             "run the newer program, or migrate back with it first"
         )
 
@@ -87,7 +105,7 @@ async def migrate(url: str, *, to: int | None = None, folder: Path | None = None
 
     A step that is missing below the database's version, as after a branch was merged, is taken too.
     Returns the names of the steps taken, `-` before those taken back.
-    Raises SchemaError when the database is newer than the code, DatabaseUnavailableError when out of reach.
+    Raises SchemaError when the database is too new for the code, DatabaseUnavailableError when out of reach.
     """
     known = read_migrations(folder)
     target = known[-1].version if to is None else to
@@ -101,7 +119,10 @@ async def migrate(url: str, *, to: int | None = None, folder: Path | None = None
                 async with connection.transaction():
                     await connection.execute(step.up)
                     await connection.execute(
-                        "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", step.version, step.name
+                        "INSERT INTO schema_migrations (version, name, works_from) VALUES ($1, $2, $3)",
+                        step.version,
+                        step.name,
+                        step.works_from,
                     )
                 taken.append(f"{step.version:04}_{step.name}")
         for step in reversed(known):
@@ -119,7 +140,7 @@ async def check_schema(connection: Connection, place: str) -> None:
     try:
         applied = await _applied(connection)
     except asyncpg.UndefinedTableError:
-        applied = frozenset()
+        applied = {}
     _refuse_newer(applied, known, place)
     missing = [step.version for step in known if step.version not in applied]
     if missing:

@@ -43,10 +43,10 @@ async def test_a_step_that_fails_leaves_nothing_of_itself(database_url: str, tmp
     await connection.close()
 
 
-async def test_a_newer_database_is_refused(database_url: str) -> None:
+async def test_a_database_too_new_is_refused(database_url: str) -> None:
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
-    await connection.execute("INSERT INTO schema_migrations (version, name) VALUES (9999, 'from_the_future')")
+    await connection.execute("INSERT INTO schema_migrations VALUES (9999, 'from_the_future', now(), 9999)")
     with pytest.raises(SchemaError, match="at migration 9999, newer than this program"):
         await migrate(database_url)
     with pytest.raises(SchemaError, match="newer"):
@@ -93,3 +93,33 @@ async def test_a_step_that_came_in_below_the_newest_is_taken(database_url: str, 
     write_step(tmp_path, "0010_merged", "CREATE TABLE merged (a int)", "DROP TABLE merged")
     assert await migrate(database_url, folder=tmp_path) == ["0010_merged"]
     assert await migrate(database_url, folder=tmp_path, to=1) == ["-0015_late", "-0010_merged"]
+
+
+async def test_a_newer_database_serves_older_programs_unless_a_step_says_otherwise(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The order of an update: the new program migrates, then processes are exchanged one by one."""
+    await migrate(database_url)
+    newest = read_migrations()[-1].version
+    for migration in read_migrations():
+        for way, text in (("up", migration.up), ("down", migration.down)):
+            (tmp_path / f"{migration.version:04}_{migration.name}.{way}.sql").write_text(text)
+    (tmp_path / "9000_widen.up.sql").write_text("ALTER TABLE guilds ADD COLUMN later integer")
+    (tmp_path / "9000_widen.down.sql").write_text("ALTER TABLE guilds DROP COLUMN later")
+    assert await migrate(database_url, folder=tmp_path) == ["9000_widen"]
+    connection = await asyncpg.connect(database_url)
+    await check_schema(connection, "here")
+    assert await migrate(database_url) == []
+    (tmp_path / "9001_narrow.up.sql").write_text("-- works-from: 9000\nALTER TABLE guilds DROP COLUMN later")
+    (tmp_path / "9001_narrow.down.sql").write_text("ALTER TABLE guilds ADD COLUMN later integer")
+    await migrate(database_url, folder=tmp_path)
+    with pytest.raises(SchemaError, match=f"at migration 9001, newer than this program's {newest} and not for it"):
+        await check_schema(connection, "here")
+    await connection.close()
+
+
+def test_a_step_cannot_work_from_a_later_one(tmp_path: Path) -> None:
+    (tmp_path / "0001_a.up.sql").write_text("-- works-from: 0002\nSELECT 1")
+    (tmp_path / "0001_a.down.sql").write_text("SELECT 1")
+    with pytest.raises(SchemaError, match=r"0001_a\.up\.sql: works from a later migration than itself, 0002"):
+        read_migrations(tmp_path)
