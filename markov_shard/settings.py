@@ -143,6 +143,12 @@ class Settings(BaseSettings):
     chain_cache_memory_limit: int = Field(
         256, ge=64, le=2048, description="Megabytes of chain images a process keeps open"
     )
+    chain_files_limit: int = Field(
+        4096,
+        ge=64,
+        le=1 << 20,
+        description="Megabytes of chain image files kept in DATA_DIR, which a host's processes share",
+    )
     worker_pool_size: int = Field(
         2, ge=1, le=16, description="Processes for CPU work, of each shard process and worker"
     )

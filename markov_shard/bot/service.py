@@ -12,6 +12,7 @@ import orjson
 
 from markov_shard.bot.answers import Answers, Stage
 from markov_shard.bot.client import build_client
+from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.gateway import FleetBot, IdentifyGate
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.measures import measure_gateway, measure_learning, shard_figures
@@ -39,6 +40,7 @@ from markov_shard.shared.sessions import Sessions
 from markov_shard.store.flags import read_flags
 from markov_shard.store.messages import drop_attachment
 from markov_shard.store.pool import Database
+from markov_shard.training.pool import WorkPool
 
 INTENTS = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
 
@@ -85,13 +87,21 @@ class ShardService:
         replied = self.metrics.seconds("markov_reply_seconds", "Seconds from an event to the sending of its reply")
         self.reply_clock = ReplyClock(replied.observe)
         flushed = self.metrics.seconds("markov_flush_seconds", "Seconds it took to store what was learned")
+        self.flags = LiveFlags(runtime.redis, first_rollouts(settings))
+        pool_wait = self.metrics.seconds("markov_cpu_work_wait_seconds", "Seconds CPU work waited for the pool")
+        self.cpu_work = CpuWork(
+            lambda: WorkPool(settings.worker_pool_size, memory_mb=settings.job_memory_limit),
+            in_pool=lambda guild_id: self.flags.is_on("worker_pool", guild_id),
+            observe_wait=pool_wait.observe,
+        )
         self._opener = ChainOpener(
             runtime.database,
             ImageCache(runtime.redis),
-            ImageFiles(settings.data_dir / "images"),
+            ImageFiles(settings.data_dir / "images", limit=settings.chain_files_limit << 20),
             settings.state_size,
+            apart=self.cpu_work,
+            on_damaged_file=lambda guild_id: self._spawn(self.guilds.refresh(guild_id)),
         )
-        self.flags = LiveFlags(runtime.redis, first_rollouts(settings))
         self.trainer = Trainer(runtime)
         self.learner = Learner(
             runtime.database,
@@ -99,7 +109,7 @@ class ShardService:
             batch_size=settings.batch_size,
             in_batches=lambda guild_id: self.flags.is_on("batch_optimization", guild_id),
             on_stored=self.trainer.consider_compiling,
-            on_flushed=lambda: self._spawn(self.hosting.save_positions()),
+            on_flushed=self._flushed,
             on_superseded=on_superseded,
             observe_flush=flushed.observe,
         )
@@ -152,6 +162,9 @@ class ShardService:
         measure_learning(self.metrics, self.learner, self.guilds, self._opener)
         self.metrics.total("markov_replies", "Events replied to", lambda: self.reply_clock.replies)
         gauge, total = self.metrics.gauge, self.metrics.total
+        gauge(
+            "markov_cpu_work_waiting", "Pieces of CPU work in the pool or waiting for it", lambda: self.cpu_work.waiting
+        )
         totals, urls = self.metrics.totals, self.cdn_urls
         totals("markov_cdn_urls", "Questions for an attachment's URL, by how it was found", "outcome", urls.by_outcome)
         gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
@@ -162,6 +175,10 @@ class ShardService:
             self._answer_seconds.observe(seconds)
         elif self.flags.is_on("performance_monitoring", guild_id):
             self._stages.observe(stage, seconds)
+
+    def _flushed(self) -> None:
+        self.guilds.trim()
+        self._spawn(self.hosting.save_positions())
 
     async def _drop_attachment(self, guild_id: int, url: str) -> None:
         """Takes a file that is gone out of the guild's messages, if this process still owns the guild."""
@@ -198,6 +215,7 @@ class ShardService:
                     task.cancel()
                 if self.bot.is_alive:
                     await self.bot.close()
+                self.cpu_work.close()
 
     async def _on_news(self, news: News) -> None:
         self._spawn(self.guilds.refresh(news.guild_id))

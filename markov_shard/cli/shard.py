@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from markov_shard.allocator import give_memory_back
 from markov_shard.bot.service import ShardService, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
@@ -28,6 +29,7 @@ def command(data_dir: str | None) -> None:
 
 async def _shard(settings: Settings) -> None:
     require_token(settings)
+    give_memory_back()
     stop = stop_on_signals()
     async with open_runtime(settings, "shard") as runtime:
         health = Health("shard", runtime.name)

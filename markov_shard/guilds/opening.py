@@ -1,34 +1,42 @@
 """Opening a guild's chain: the published image where it lies, and what was learned and removed since."""
 
 import asyncio
+import contextlib
+import mmap
+import os
+import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from markov_shard.chain import Chain, ChainError, Image, compile_chain, open_image
+from markov_shard.chain import Chain, ChainError, Image, open_image
 from markov_shard.errors import DamagedImageError
 from markov_shard.guilds.baseline import BaselineChain
+from markov_shard.guilds.counting import count_messages
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.logs import get_logger
-from markov_shard.shared.image_cache import ImageCache
+from markov_shard.shared.image_cache import ImageCache, NotCachedError
 from markov_shard.store.guilds import GuildRow, read_guild
 from markov_shard.store.images import (
     Audience,
     ImageRow,
-    check_image,
+    chunks_of,
     current_images,
     discard_images,
-    read_image,
     read_removals,
+    stream_image,
 )
-from markov_shard.store.messages import StoredMessage, stream_messages
+from markov_shard.store.messages import StoredMessage, has_nsfw, stream_messages
 from markov_shard.store.pool import Connection, Database
+from markov_shard.store.snapshots import export_snapshot
 
 _log = get_logger(__name__)
 _BATCH = 5000
+_LEARNED_AT_ONCE = 32
+_LOADS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,12 @@ class OpenedChain:
     """Whether the guild has text from age-restricted channels, which the general chain leaves out."""
     from_images: ClassVar = True
 
+    @property
+    def mapped_bytes(self) -> int:
+        """Bytes of the image under the chain, published or counted here."""
+        image = self.chain.image
+        return image.nbytes if image is not None else 0
+
 
 @dataclass
 class OpenedBaseline:
@@ -63,20 +77,47 @@ class OpenedBaseline:
     image: None = None
     damaged: ClassVar = False
     from_images: ClassVar = False
+    mapped_bytes: ClassVar = 0
 
 
 Opened = OpenedChain | OpenedBaseline
 """What a guild's answers come from: the engine, or the baseline for a guild outside its rollout."""
 
 
+class Apart(Protocol):
+    """Runs work that would hold up the event loop somewhere else, for a guild."""
+
+    async def run(self, guild_id: int, work: Callable[..., None], *arguments: object) -> None: ...
+
+
 class ChainOpener:
     """Finds images on disk, then in Redis, then in Postgres, and lays the later messages over them."""
 
-    def __init__(self, database: Database, cache: ImageCache, files: ImageFiles, state_size: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cache: ImageCache,
+        files: ImageFiles,
+        state_size: int,
+        *,
+        apart: Apart | None = None,
+        make_room: Callable[[int], None] = lambda size: None,
+        on_damaged_file: Callable[[int], None] = lambda guild_id: None,
+    ) -> None:
+        """`apart` does long counting; `make_room` is told the size of an image that is about to be mapped.
+
+        `on_damaged_file` is told the guild whose file, mapped already, turned out to be damaged and was dropped.
+        """
         self._database = database
         self._cache = cache
         self._files = files
         self._state_size = state_size
+        self._apart = apart or _Threads()
+        self.make_room = make_room
+        self.on_damaged_file = on_damaged_file
+        self._sound: set[ImageRow] = set()
+        self._loading = asyncio.Semaphore(_LOADS_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
         self.tiers: Counter[str] = Counter()
         """Chains opened, by where the image was found: file, redis, postgres, or counted from the messages."""
 
@@ -105,8 +146,7 @@ class ChainOpener:
         restricted = "all" in images
         async for batch in _stream(snapshot, guild, row.covers_seq):
             restricted = restricted or any(message.nsfw for message in batch)
-            for message in _counted(batch, audience):
-                chain.learn(Learned(message.content, message.message_id))
+            await _learn(chain, _counted(batch, audience))
         return OpenedChain(chain, guild, row, restricted=restricted)
 
     async def open_baseline(self, guild_id: int, audience: Audience = "general") -> OpenedBaseline:
@@ -127,51 +167,121 @@ class ChainOpener:
 
     async def image(self, connection: Connection, row: ImageRow) -> Image:
         """The image itself. Raises DamagedImageError or ChainError when every copy of it is unusable."""
-        mapped = self._files.open(row)
-        if mapped is not None:
-            try:
-                image = open_image(mapped)
-                self.tiers["file"] += 1
-                return image
-            except ChainError as error:
-                _log.warning("a chain image file is damaged; fetching it again", reason=str(error))
-        data = await self._cached(row)
-        self.tiers["postgres" if data is None else "redis"] += 1
-        if data is None:
-            data = await read_image(connection, row)
-            await self._cache.put(row.guild_id, row.audience, row.version, data)
-        await asyncio.to_thread(self._files.write, row, data)
-        mapped = self._files.open(row)
-        return open_image(mapped if mapped is not None else data)
+        self.make_room(row.bytes)
+        image = self._mapped(row)
+        if image is not None:
+            self.tiers["file"] += 1
+            self._check_later(row)
+            return image
+        async with self._loading:
+            image = self._mapped(row)  # another process may have brought it meanwhile
+            if image is None:
+                self.tiers[await self._fetch(connection, row)] += 1
+                image = self._mapped(row)
+        if image is None:
+            raise DamagedImageError(f"chain image v{row.version} of guild {row.guild_id} cannot be kept on disk")
+        return image
 
-    async def _cached(self, row: ImageRow) -> bytes | None:
-        data = await self._cache.get(row.guild_id, row.audience, row.version, row.bytes)
-        if data is None:
+    def _mapped(self, row: ImageRow) -> Image | None:
+        mapped = self._files.open(row)
+        if mapped is None:
             return None
         try:
-            check_image(data, row, "Redis")
+            return open_image(mapped)
+        except ChainError as error:
+            _log.warning("a chain image file is damaged; fetching it again", reason=str(error))
+            return None
+
+    async def _fetch(self, connection: Connection, row: ImageRow) -> str:
+        """Brings the image to this host, a chunk at a time; returns the tier it came from."""
+        key = (row.guild_id, row.audience, row.version)
+        try:
+            await self._files.receive(row, self._cache.chunks(*key, chunks_of(row)), "Redis")
+        except NotCachedError:
+            pass
         except DamagedImageError as error:
             _log.warning("a cached chain image is damaged; reading Postgres instead", reason=str(error))
-            await self._cache.drop(row.guild_id, row.audience, row.version, row.bytes)
-            return None
-        return data
+            await self._cache.drop(*key, chunks_of(row))
+        else:
+            self._sound.add(row)
+            return "redis"
+        await self._files.receive(row, stream_image(connection, row), "Postgres")
+        self._sound.add(row)
+        self._spawn(self._share(row))
+        return "postgres"
+
+    async def _share(self, row: ImageRow) -> None:
+        """Gives Redis a copy, for the guild's next owner; the answer need not wait for it."""
+        with contextlib.suppress(FileNotFoundError):
+            for number in range(chunks_of(row)):
+                chunk = await asyncio.to_thread(self._files.chunk, row, number)
+                if not await self._cache.put(row.guild_id, row.audience, row.version, number, chunk):
+                    return
+
+    def _check_later(self, row: ImageRow) -> None:
+        """Compares a file's checksum once; it may have been damaged since it was written, and answers cannot wait."""
+        if row not in self._sound:
+            self._sound.add(row)
+            self._spawn(self._check(row))
+
+    async def _check(self, row: ImageRow) -> None:
+        if not await asyncio.to_thread(self._files.is_sound, row):
+            _log.error("a chain image file is damaged; fetching it again", guild=str(row.guild_id), version=row.version)
+            self._sound.discard(row)
+            self._files.drop(row.guild_id, row.audience)
+            self.on_damaged_file(row.guild_id)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Waits for checks and copies that are under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _count(self, snapshot: Connection, guild: GuildRow, audience: Audience, *, damaged: bool) -> OpenedChain:
         """The chain counted from the stored messages: a guild's first chain, or the way out of a damaged image."""
         self.tiers["counted"] += 1
-        messages: list[StoredMessage] = []
-        restricted = False
-        async for batch in _stream(snapshot, guild, -1):
-            restricted = restricted or any(message.nsfw for message in batch)
-            messages += _counted(batch, audience)
-        if len(messages) > _BATCH:
-            learned = [Learned(m.content, m.message_id) for m in messages]
-            image = await asyncio.to_thread(compile_chain, learned, self._state_size)
-            return OpenedChain(Chain(image), guild, None, damaged, restricted)
         chain = Chain.empty(self._state_size)
-        for message in messages:
-            chain.learn(Learned(message.content, message.message_id))
+        restricted = False
+        if guild.learned_seq <= _BATCH:
+            async for batch in _stream(snapshot, guild, -1):
+                restricted = restricted or any(message.nsfw for message in batch)
+                await _learn(chain, _counted(batch, audience))
+        else:
+            chain = Chain(await self._counted_image(snapshot, guild, audience))
+            restricted = await has_nsfw(snapshot, guild.guild_id, guild.generation)
         return OpenedChain(chain, guild, None, damaged, restricted)
+
+    async def _counted_image(self, snapshot: Connection, guild: GuildRow, audience: Audience) -> Image:
+        """An image of this process's own: its file is gone from the folder as soon as it is mapped."""
+        descriptor, path = tempfile.mkstemp(dir=self._files.folder, prefix=".", suffix=".tmp")
+        try:
+            name = await export_snapshot(snapshot)
+            arguments = (self._database.url, name, guild, audience, self._state_size, path)
+            await self._apart.run(guild.guild_id, count_messages, *arguments)
+            self.make_room(os.fstat(descriptor).st_size)
+            return open_image(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+        finally:
+            os.close(descriptor)
+            os.unlink(path)  # noqa: PTH108
+
+
+class _Threads:
+    """Another place than the event loop where there is no pool."""
+
+    async def run(self, guild_id: int, work: Callable[..., None], *arguments: object) -> None:
+        await asyncio.to_thread(work, *arguments)
+
+
+async def _learn(chain: Chain, messages: Sequence[StoredMessage]) -> None:
+    """Learns into a chain that nobody uses yet, letting the event loop have its turn about each millisecond."""
+    for number, message in enumerate(messages, 1):
+        chain.learn(Learned(message.content, message.message_id))
+        if number % _LEARNED_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def _stream(snapshot: Connection, guild: GuildRow, after_seq: int) -> AsyncIterator[list[StoredMessage]]:

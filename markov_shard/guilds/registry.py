@@ -24,6 +24,7 @@ from markov_shard.store.messages import RemovedMessage, StoredMessage, messages_
 from markov_shard.store.pool import Connection, Database
 
 _log = get_logger(__name__)
+_OPENING_BYTES = 6 << 20  # measured: buffers and threads that opening images takes beside them
 R = TypeVar("R")
 
 
@@ -47,10 +48,12 @@ class Guilds:
         self._database = database
         self._opener = opener
         self._learner = learner
-        self._memory_limit = memory_limit
+        self._memory_limit = max(0, memory_limit - _OPENING_BYTES)
         self._from_images = from_images
         self._on_damaged = on_damaged
-        self._guilds: OrderedDict[int, Guild] = OrderedDict()
+        self._guilds: dict[int, Guild] = {}
+        self._open_guilds: OrderedDict[int, Guild] = OrderedDict()  # those with chains in memory, by last use
+        opener.make_room = self._make_room
         self.unlearned = 0
         """Messages taken out by this process, edits not counted."""
         self.hits = self.misses = 0
@@ -61,6 +64,7 @@ class Guilds:
         guild = self._guilds.get(guild_id)
         if guild is None or guild.owner is not owner:
             guild = self._guilds[guild_id] = Guild(guild_id, owner)
+            self._open_guilds.pop(guild_id, None)
         return guild
 
     def learn(self, guild_id: int, owner: Owner, message: StoredMessage, seq: int) -> None:
@@ -80,7 +84,8 @@ class Guilds:
             async with guild.lock:
                 if not self._is_right(guild_id, guild.opened):
                     await self._open(guild)
-        self._guilds.move_to_end(guild_id)
+        if guild_id in self._open_guilds:
+            self._open_guilds.move_to_end(guild_id)
         assert guild.opened is not None
         if audience == "general" or not guild.restricted:
             return guild.opened.chain
@@ -123,27 +128,40 @@ class Guilds:
             self._on_damaged(guild.guild_id)
         version = opened.image.version if opened.image else 0
         _log.info("Loaded Markov chains from store", guild=str(guild.guild_id), version=version)
-        self._evict(guild)
+        self._open_guilds[guild.guild_id] = guild
+        self._open_guilds.move_to_end(guild.guild_id)
+        self.trim(keep=guild)
 
-    def _evict(self, keep: Guild) -> None:
-        """Closes the chains answered from longest ago until the limit holds; one larger than it stays for now."""
+    def trim(self, keep: Guild | None = None) -> None:
+        """Closes the chains answered from longest ago until the limit holds again; overlays grow while they learn.
+
+        A chain larger than the limit is closed too, unless it is of the guild to `keep`, which is about to answer.
+        """
+        self._evict(self._memory_limit, keep)
+
+    def _make_room(self, size: int) -> None:
+        """For an image that is about to be mapped."""
+        self._evict(max(0, self._memory_limit - size))
+
+    def _evict(self, limit: int, keep: Guild | None = None) -> None:
         used = self.memory
-        for guild in list(self._guilds.values()):
-            if used <= self._memory_limit:
+        for guild in list(self._open_guilds.values()):
+            if used <= limit:
                 return
-            if guild is not keep and guild.opened and not guild.lock.locked():
+            if guild is not keep and not guild.lock.locked():
                 used -= guild.memory
                 guild.close()
+                del self._open_guilds[guild.guild_id]
 
     @property
     def memory(self) -> int:
-        """Bytes of open chains: mapped images and overlays."""
-        return sum(guild.memory for guild in self._guilds.values())
+        """Bytes of open chains: mapped images, overlays, and the objects around them."""
+        return sum(guild.memory for guild in self._open_guilds.values())
 
     @property
     def open_chains(self) -> int:
-        """How many chains are in memory."""
-        return sum(guild.opened is not None for guild in self._guilds.values())
+        """How many guilds have chains in memory."""
+        return sum(guild.opened is not None for guild in self._open_guilds.values())
 
     async def remove(self, guild_id: int, owner: Owner, message_ids: Sequence[int]) -> int:
         """Unlearns deleted messages, stored or not yet; returns how many the chain counted."""
@@ -221,3 +239,4 @@ class Guilds:
         for guild in [guild for guild in self._guilds.values() if guild.owner is owner]:
             self._learner.abandon(guild)
             del self._guilds[guild.guild_id]
+            self._open_guilds.pop(guild.guild_id, None)

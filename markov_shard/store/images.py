@@ -1,7 +1,7 @@
 """Published chain images, and what was removed since."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,25 +60,40 @@ async def discard_images(connection: Connection, guild_id: int, version: int) ->
         await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1 AND version = $2", guild_id, version)
 
 
+def chunks_of(image: ImageRow) -> int:
+    """How many chunks an image is stored as."""
+    return -(-image.bytes // CHUNK_BYTES)
+
+
+async def stream_image(connection: Connection, image: ImageRow) -> AsyncIterator[bytes]:
+    """The image's chunks in order, one at a time, unchecked; it ends early where one is missing."""
+    for number in range(chunks_of(image)):
+        data = await connection.fetchval(
+            "SELECT data FROM chain_image_chunks"
+            " WHERE guild_id = $1 AND audience = $2 AND version = $3 AND chunk_no = $4",
+            image.guild_id,
+            image.audience,
+            image.version,
+            number,
+        )
+        if data is None:
+            return
+        yield data
+
+
 async def read_image(connection: Connection, image: ImageRow) -> bytes:
-    """The image's bytes. Raises DamagedImageError when they are incomplete or do not match the checksum."""
-    rows = await connection.fetch(
-        "SELECT data FROM chain_image_chunks WHERE guild_id = $1 AND audience = $2 AND version = $3 ORDER BY chunk_no",
-        image.guild_id,
-        image.audience,
-        image.version,
-    )
-    data = b"".join(row["data"] for row in rows)
-    check_image(data, image, "Postgres")
+    """The whole image's bytes. Raises DamagedImageError when they are not the published ones."""
+    data = b"".join([chunk async for chunk in stream_image(connection, image)])
+    check_image(image, len(data), zlib.crc32(data), "Postgres")
     return data
 
 
-def check_image(data: bytes | memoryview, image: ImageRow, place: str) -> None:
-    """Raises DamagedImageError, naming the image and the place, when the bytes are not the published ones."""
-    if len(data) != image.bytes or zlib.crc32(data) != image.crc32:
+def check_image(image: ImageRow, size: int, crc32: int, place: str) -> None:
+    """Raises DamagedImageError, naming the image and the place it came from, unless these are the published ones."""
+    if (size, crc32) != (image.bytes, image.crc32):
         raise DamagedImageError(
             f"chain image {image.audience} v{image.version} of guild {image.guild_id} in {place} is damaged: "
-            f"{len(data)} of {image.bytes} bytes{'' if len(data) != image.bytes else ', wrong checksum'}"
+            f"{size} of {image.bytes} bytes{'' if size != image.bytes else ', wrong checksum'}"
         )
 
 

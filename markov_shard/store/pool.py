@@ -52,9 +52,11 @@ def place_of(url: str) -> str:
 class Database:
     """A pool of connections; `async with await Database.open(url) as database`."""
 
-    def __init__(self, pool: Any, place: str) -> None:
+    def __init__(self, pool: Any, url: str) -> None:
         self._pool = pool
-        self.place = place
+        self.url = url
+        """With user and password: for processes that connect for themselves, never for a log."""
+        self.place = place_of(url)
         self.waiting = 0
         """Pieces of work that wait for a connection."""
         self.observe_wait: Callable[[float], None] = lambda seconds: None
@@ -73,7 +75,7 @@ class Database:
                 command_timeout=120,
                 server_settings={"application_name": name[:63], "timezone": "UTC"},
             )
-        return cls(pool, place)
+        return cls(pool, url)
 
     async def close(self) -> None:
         """Waits for the connections in use, at most 10 s, then closes them all."""
