@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from markov_shard.shared.identify import Budget
+
 
 @dataclass(frozen=True)
 class GatewayPlan:
@@ -10,8 +12,7 @@ class GatewayPlan:
 
     shards: int
     max_concurrency: int
-    identifies_left: int
-    identifies_total: int
+    budget: Budget
 
 
 AskDiscord = Callable[[], Awaitable[GatewayPlan]]

@@ -6,48 +6,70 @@ leader could miss, and shards go on serving while none runs.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from coordinator.flags import keep_flags
 from coordinator.placement import place
 from coordinator.plan import AskDiscord, GatewayPlan
+from coordinator.ports import Board, Truth
+from coordinator.resharding import decided, is_up, overlaps
 from markov_shard.errors import DiscordUnavailableError, MarkovShardError
 from markov_shard.health import Finding, Verdict
 from markov_shard.logs import get_logger
-from markov_shard.runtime import Runtime
-from markov_shard.shared.assignment import Assignment, read_assignment, write_assignment
-from markov_shard.shared.identify import open_gate
-from markov_shard.shared.leases import release_leadership, take_leadership
-from markov_shard.shared.members import Member, beat, leave, read_members
-from markov_shard.store.epochs import any_epoch
+from markov_shard.ranges import GuildRange
+from markov_shard.shared.assignment import Assignment
+from markov_shard.shared.board import BoardView
+from markov_shard.shared.members import Member
+from markov_shard.store.shard_plan import ShardPlan
 
 _log = get_logger(__name__)
 
 _SETTLE_SECONDS = 1.5
 """How long the first placement waits after the latest arrival, so that a starting fleet is placed once."""
 
+_ASK_SECONDS = 60.0
+"""How often Discord is asked for the session budget; the ledger counts between."""
+
+
+async def _nothing() -> None:
+    pass
+
 
 class Coordinator:
-    """Takes part in leading; run it beside the health server."""
+    """Takes part in leading; run it beside the health server. All its dealings with servers go through ports."""
 
     def __init__(
         self,
-        runtime: Runtime,
+        name: str,
+        board: Board,
+        truth: Truth,
         *,
         ask_discord: AskDiscord,
         register_commands: Callable[[], Awaitable[None]],
+        keep: Callable[[], Awaitable[None]] = _nothing,
+        shard_count: int = 0,
         url: str = "",
         details: Callable[[], Mapping[str, Any]] = dict,
         tick: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._runtime = runtime
+        """`keep`: more that the leader looks after each second; `shard_count`: for the first placement, 0 takes
+        Discord's recommendation."""
+        self._name = name
+        self._board = board
+        self._truth = truth
         self._ask_discord = ask_discord
         self._register_commands = register_commands
+        self._keep = keep
+        self._shard_count = shard_count
         self._url = url
         self._details = details
         self._tick = tick
+        self._clock = clock
         self._plan: GatewayPlan | None = None
+        self._asked_at = float("-inf")
         self._registering: asyncio.Task[None] | None = None
         self._leading = False
         self.trouble: str | None = None
@@ -65,19 +87,16 @@ class Coordinator:
             if self._registering is not None:
                 self._registering.cancel()
             with contextlib.suppress(MarkovShardError):
-                await release_leadership(self._runtime.redis, self._runtime.name)
-                await leave(self._runtime.redis, self._runtime.name)
+                await self._board.step_down(self._name)
 
     async def _once(self) -> None:
-        redis, name = self._runtime.redis, self._runtime.name
         try:
-            leader = await take_leadership(redis, name)
-            if (leader == name) is not self._leading:
-                self._leading = leader == name
+            leader = await self._board.lead(self._name)
+            if (leader == self._name) is not self._leading:
+                self._leading = leader == self._name
                 _log.info("this coordinator leads" if self._leading else "another coordinator leads", leader=leader)
-            await beat(
-                redis, Member(name, "coordinator", self._url, details={"leads": self._leading, **self._details()})
-            )
+            details = {"leads": self._leading, **self._details()}
+            await self._board.beat(Member(self._name, "coordinator", self._url, details=details))
             if self._leading:
                 await self._lead()
         except MarkovShardError as error:
@@ -90,40 +109,88 @@ class Coordinator:
             self.trouble = None
 
     async def _lead(self) -> None:
-        plan = await self._gateway_plan()
-        async with self._runtime.database.connection() as connection:
-            ran_before = await any_epoch(connection)
-        await open_gate(self._runtime.redis, sessions_existed=ran_before)
-        await self._place(plan)
-        await keep_flags(self._runtime)
+        gateway = await self._gateway_plan()
+        plan = await self._truth.plan()
+        await self._board.open_gate(gateway.budget, ran_before=plan.ran_before)
+        await self._place(gateway, plan)
+        await self._keep()
         if self._registering is None:
             self._registering = asyncio.create_task(self._register(), name="registering commands")
 
     async def _gateway_plan(self) -> GatewayPlan:
-        if self._plan is None:
-            self._plan = await self._ask_discord()
+        """What Discord says; asked again now and then, and only the first question must be answered."""
+        if self._plan is None or self._clock() - self._asked_at > _ASK_SECONDS:
+            try:
+                self._plan = await self._ask_discord()
+            except DiscordUnavailableError:
+                if self._plan is None:
+                    raise
+            else:
+                if self._plan.budget.is_low:
+                    left = self._plan.budget.remaining
+                    _log.error("few IDENTIFYs are left today: only lost sessions are replaced", left=left)
+            self._asked_at = self._clock()
         return self._plan
 
-    async def _place(self, plan: GatewayPlan) -> None:
-        members = await read_members(self._runtime.redis)
-        serving = [member for member in members if member.role == "shard" and not member.draining]
-        present = await read_assignment(self._runtime.redis)
+    # --- placement ------------------------------------------------------------------------------------------
+
+    async def _place(self, gateway: GatewayPlan, plan: ShardPlan) -> None:
+        view = await self._board.view()
+        serving = [member for member in view.members if member.role == "shard" and not member.draining]
+        present = view.assignment
         if not serving or (not _any_assigned(present, serving) and min(m.age for m in serving) < _SETTLE_SECONDS):
             return
-        shard_count = self._runtime.settings.shard_count or (present.shard_count if present else plan.shards)
-        ranges = place(shard_count, [member.name for member in serving], present.ranges if present else {})
-        if present and (ranges, shard_count, plan.max_concurrency) == (
-            present.ranges,
-            present.shard_count,
-            present.max_concurrency,
-        ):
+        if plan.shard_count == 0:
+            plan = await self._first_plan(gateway, plan)
+        elif plan.target and present and is_up(plan.target, view.members) and not plan.switch_at > view.now:
+            plan = await self._switch(plan, view)
+        decision = await self._decide(gateway, plan, view, serving)
+        if present and replace(decision, why=present.why) == present:
             return
-        why = _why(present, ranges.keys())
-        decided = Assignment(shard_count, plan.max_concurrency, ranges, why)
-        if await write_assignment(self._runtime.redis, self._runtime.name, decided):
-            _log.info(
-                "placed the shards", why=why, **{name: f"{part.first}-{part.last}" for name, part in ranges.items()}
-            )
+        if await self._board.assign(self._name, decision):
+            shown = {name: f"{part.first}-{part.last}" for name, part in decision.ranges.items()}
+            _log.info("placed the shards", why=decision.why, of=decision.shard_count, **shown)
+
+    async def _first_plan(self, gateway: GatewayPlan, plan: ShardPlan) -> ShardPlan:
+        first = replace(plan, shard_count=self._shard_count or gateway.shards)
+        return first if await self._truth.save_plan(first, was=plan) else await self._truth.plan()
+
+    async def _switch(self, plan: ShardPlan, view: BoardView) -> ShardPlan:
+        """Commits the switch of a resharding whose new set is up."""
+        after = decided(plan, view.now)
+        if not await self._truth.save_plan(after, was=plan):
+            return await self._truth.plan()
+        _log.info("resharding: the new set is up and takes over", shards=after.shard_count, switch_at=after.switch_at)
+        return after
+
+    async def _decide(
+        self, gateway: GatewayPlan, plan: ShardPlan, view: BoardView, serving: Sequence[Member]
+    ) -> Assignment:
+        present = view.assignment
+        active, upcoming = plan.shard_count, plan.target
+        if present and present.upcoming_count == plan.shard_count != present.shard_count and overlaps(plan, view.now):
+            active, upcoming = present.shard_count, plan.shard_count
+        before = await self._before(active, present)
+        names = [member.name for member in serving]
+        capacities = {member.name: member.capacity for member in serving}
+        ranges = place(active, names, before, capacities)
+        coming: Mapping[str, GuildRange] = {}
+        if upcoming:
+            coming = place(upcoming, names, present.upcoming if present else {}, capacities)
+        why = _why(present, before, ranges.keys(), active, upcoming)
+        return Assignment(active, gateway.max_concurrency, ranges, why, upcoming, coming, plan.switch_at)
+
+    async def _before(self, shard_count: int, present: Assignment | None) -> Mapping[str, GuildRange]:
+        """Who owns what now: as was decided, or, where Redis lost that, as the leases say."""
+        if present and present.shard_count == shard_count:
+            return present.ranges
+        if present and present.upcoming_count == shard_count:
+            return present.upcoming
+        held: dict[str, list[int]] = {}
+        for lease in await self._board.leases(shard_count):
+            if lease.holder:
+                held.setdefault(lease.holder, []).append(lease.shard_id)
+        return {name: GuildRange(min(ids), max(ids), shard_count) for name, ids in held.items()}
 
     async def _register(self) -> None:
         """Registers slash commands; Discord away only delays it."""
@@ -141,6 +208,9 @@ class Coordinator:
         """Whether coordination works, for the health page."""
         if self.trouble:
             return Finding(Verdict.DEGRADED, f"cannot coordinate: {self.trouble}")
+        if self._leading and self._plan and self._plan.budget.is_low:
+            left = self._plan.budget.remaining
+            return Finding(Verdict.DEGRADED, f"{left} IDENTIFYs are left today: only lost sessions are replaced")
         return Finding(Verdict.OK, "leads" if self._leading else "stands by")
 
 
@@ -148,12 +218,18 @@ def _any_assigned(present: Assignment | None, serving: Sequence[Member]) -> bool
     return present is not None and any(member.name in present.ranges for member in serving)
 
 
-def _why(present: Assignment | None, names: Collection[str]) -> str:
+def _why(
+    present: Assignment | None, before: Mapping[str, GuildRange], names: Collection[str], active: int, upcoming: int
+) -> str:
     """What a new placement answers to, in words."""
     if present is None:
-        return "first placement"
+        return "Redis was emptied: placed by the leases" if before else "first placement"
+    if active != present.shard_count:
+        return f"resharded from {present.shard_count} to {active}"
+    if upcoming != present.upcoming_count:
+        return f"resharding to {upcoming} begins" if upcoming else "the resharding was taken back"
     joined = sorted(set(names) - present.ranges.keys())
     left = sorted(present.ranges.keys() - set(names))
     changes = [f"{', '.join(joined)} joined"] if joined else []
     changes += [f"{', '.join(left)} left"] if left else []
-    return "; ".join(changes) or "shard count or concurrency changed"
+    return "; ".join(changes) or "capacity, concurrency or resharding changed"

@@ -19,18 +19,43 @@ from markov_shard.logs import get_logger
 
 _log = get_logger(__name__)
 
+_IDENTIFY = 2
+_URL_SECONDS = 600.0
+
 KEEP_SESSION_CLOSE_CODE = 3000
 """Any close code but 1000 and 1001 keeps the session resumable."""
 
-OnDispatch = Callable[[int, str, Any], None]
-"""Called for each dispatch with its sequence number, name and raw payload, in order, before hikari sees it."""
+OnDispatch = Callable[[int, str, Any], bool]
+"""Called for each dispatch with its sequence number, name and raw payload, in order; whether hikari is to see it."""
+
+_OFFER_SECONDS = 0.25
+
+
+class SentNotice(Protocol):
+    """Told when an IDENTIFY goes out."""
+
+    def sent(self) -> None:
+        """The bucket's window counts from here."""
 
 
 class IdentifyGate(Protocol):
     """The fleet's one gate for IDENTIFYs."""
 
-    def permit(self, shard_id: int) -> AbstractAsyncContextManager[None]:
+    def permit(self, shard_id: int, *, recovery: bool = True) -> AbstractAsyncContextManager[SentNotice]:
         """Waits for the shard's turn, and holds its bucket until the block ends: READY, or failure."""
+
+
+class ShardRules(Protocol):
+    """What a connection must ask its owner."""
+
+    def may_connect(self) -> bool:
+        """Whether a socket may be opened now."""
+
+    def is_recovery(self) -> bool:
+        """Whether an IDENTIFY replaces a session of a shard in service, and so may use the budget's reserve."""
+
+    async def before_identify(self) -> None:
+        """A new session is about to begin: what it will not replay must be noted."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +77,8 @@ class _RawTap:
 
     def consume_raw_event(self, name: str, shard: "FleetShard", payload: Any) -> None:
         shard.last_event_at = time.monotonic()
-        self._on_dispatch(shard.last_seq, name, payload)
+        if not self._on_dispatch(shard.last_seq, name, payload):
+            return
         if name == "INTERACTION_CREATE":  # one trace for all that a command does
             with bound_contextvars(trace=payload["id"], guild=payload.get("guild_id")):
                 self._event_manager.consume_raw_event(name, shard, payload)
@@ -66,14 +92,22 @@ class _RawTap:
 class FleetShard(hikari_shard.GatewayShardImpl):
     """A gateway connection that starts from a saved session and can leave without ending it."""
 
-    __slots__ = ("_gate", "_leaving", "_task", "identifies", "last_event_at", "resumes")
+    __slots__ = ("_gate", "_leaving", "_permit", "_rules", "_task", "identifies", "last_event_at", "resumes")
 
     def __init__(
-        self, *, gate: IdentifyGate, on_dispatch: OnDispatch, resume: ResumePoint | None, **named: Any
+        self,
+        *,
+        gate: IdentifyGate,
+        rules: ShardRules,
+        on_dispatch: OnDispatch,
+        resume: ResumePoint | None,
+        **named: Any,
     ) -> None:
         named["event_manager"] = _RawTap(named["event_manager"], on_dispatch)
         super().__init__(**named)
         self._gate = gate
+        self._rules = rules
+        self._permit: SentNotice | None = None
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self.last_event_at = time.monotonic()
@@ -95,9 +129,12 @@ class FleetShard(hikari_shard.GatewayShardImpl):
             # hikari dials again at once when a connection of some age closes; `close`, whose 1001 would end the
             # session on that new connection, cancels this wait instead.
             await asyncio.Event().wait()
+        while not self._rules.may_connect():  # noqa: ASYNC110 - judged by a clock, so there is no event to wait for
+            await asyncio.sleep(_OFFER_SECONDS)
         if self._seq is None:
-            async with self._gate.permit(self._shard_id):
-                self.identifies += 1
+            await self._rules.before_identify()
+            async with self._gate.permit(self._shard_id, recovery=self._rules.is_recovery()) as permit:
+                self._permit = permit
                 return await super()._connect()
         self.resumes += 1
         try:
@@ -105,6 +142,12 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         except hikari.GatewayConnectionError:
             self._resume_gateway_url = None  # a dead resume URL would be dialled for ever
             raise
+
+    async def _send_json(self, data: Any, *, priority: bool = False) -> None:
+        if data["op"] == _IDENTIFY and self._permit is not None:
+            self.identifies += 1
+            self._permit.sent()
+        await super()._send_json(data, priority=priority)
 
     @property
     def last_seq(self) -> int:
@@ -144,6 +187,14 @@ class FleetShard(hikari_shard.GatewayShardImpl):
 class FleetBot(hikari.GatewayBot):
     """A bot whose shards come and go with ownership instead of all starting at once."""
 
+    __slots__ = ("_asked_at", "_fleet", "_gateway_url")
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._fleet: set[FleetShard] = set()
+        self._gateway_url: str | None = None
+        self._asked_at = 0.0
+
     async def open(self, shard_count: int) -> None:
         """Starts everything but shards. Raises hikari's errors when Discord refuses the token or is away."""
         try:
@@ -160,14 +211,15 @@ class FleetBot(hikari.GatewayBot):
         shard_count: int,
         *,
         gate: IdentifyGate,
+        rules: ShardRules,
         on_dispatch: OnDispatch,
         resume: ResumePoint | None,
         activity: hikari.Activity | None = None,
     ) -> FleetShard:
         """Connects a shard; returns when it is READY or RESUMED. Raises hikari's error of a fatal close."""
-        info = await self.rest.fetch_gateway_bot_info()
         shard = FleetShard(
             gate=gate,
+            rules=rules,
             on_dispatch=on_dispatch,
             resume=resume,
             http_settings=self._http_settings,
@@ -181,18 +233,34 @@ class FleetBot(hikari.GatewayBot):
             shard_id=shard_id,
             shard_count=shard_count,
             token=self._token,
-            url=info.url,
+            url=await self._dial_url(),
         )
-        self._shards[shard_id] = shard
+        self._fleet.add(shard)
+        self._show(shard_id)
         try:
             await shard.start()
         except BaseException:
-            self._shards.pop(shard_id, None)
-            await shard.leave()
+            await self.drop_shard(shard)
             raise
         return shard
 
+    async def _dial_url(self) -> str:
+        """Where new sessions begin; asked for once in a while, and not for each shard of a hand-over."""
+        if self._gateway_url is None or time.monotonic() - self._asked_at > _URL_SECONDS:
+            self._gateway_url = (await self.rest.fetch_gateway_bot_info()).url
+            self._asked_at = time.monotonic()
+        return self._gateway_url
+
+    def _show(self, shard_id: int) -> None:
+        """hikari's own table knows one shard an ID; during a resharding there may be two, of different counts."""
+        found = [shard for shard in self._fleet if shard.id == shard_id]
+        if found:
+            self._shards[shard_id] = max(found, key=lambda shard: shard.shard_count)
+        else:
+            self._shards.pop(shard_id, None)
+
     async def drop_shard(self, shard: FleetShard) -> None:
         """Closes a shard's connection, keeping its session."""
-        self._shards.pop(shard.id, None)
+        self._fleet.discard(shard)
+        self._show(shard.id)
         await shard.leave()

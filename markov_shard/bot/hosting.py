@@ -3,10 +3,11 @@
 import asyncio
 import math
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import hikari
 
@@ -21,13 +22,45 @@ from markov_shard.guilds.positions import Position
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.ownership.runner import OwnedShard, ShardHealth, ShardState
+from markov_shard.ownership.turns import Turns, made_at
 from markov_shard.ranges import shard_of
 from markov_shard.rest import explained
+from markov_shard.shared.leases import ShardKey
 from markov_shard.shared.sessions import Session, Sessions
 from markov_shard.store.channels import ChannelRow
 from markov_shard.store.pool import Database
 
 _log = get_logger(__name__)
+
+
+_KEPT_SECONDS = 30.0
+"""How long a muted shard keeps what it heard: far longer than a process may take to learn of the switch."""
+
+_TIMED = frozenset({"MESSAGE_CREATE", "INTERACTION_CREATE"})
+"""Events that are served by one set of shards, chosen by the time in their ID."""
+
+_UNTIMED = frozenset({"MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"})
+"""Events that a muted set leaves to the other."""
+
+
+class Tenure(Protocol):
+    """What the ownership agent knows of this process's right to serve."""
+
+    def is_sure_of(self, shard: ShardKey) -> bool:
+        """Whether no other process can serve the shard now."""
+
+    def may_connect(self, shard: ShardKey) -> bool:
+        """Whether a connection may be opened for it."""
+
+
+class _Unquestioned:
+    """For a bot without an agent, as in tests."""
+
+    def is_sure_of(self, shard: ShardKey) -> bool:
+        return True
+
+    def may_connect(self, shard: ShardKey) -> bool:
+        return True
 
 
 @dataclass(eq=False)
@@ -36,6 +69,27 @@ class _Hosted:
     intake: Intake
     shard: FleetShard | None = None
     saved: ResumePoint | None = None
+    stale: bool = False
+    """An event came when another process might have served the shard already: nothing more is taken from it."""
+    kept: deque[tuple[float, int, str, Any]] = field(default_factory=deque)
+    """What a muted shard heard lately: when, sequence number, name, payload."""
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a shard's connection asks of ownership."""
+
+    hosting: "Hosting"
+    shard: OwnedShard
+
+    def may_connect(self) -> bool:
+        return self.hosting.tenure.may_connect(self.shard.key)
+
+    def is_recovery(self) -> bool:
+        return self.shard.epoch > 1 and self.shard.shard_count == self.hosting.turns.shard_count
+
+    async def before_identify(self) -> None:
+        await self.hosting.before_identify(self.shard)
 
 
 class Hosting:
@@ -51,7 +105,10 @@ class Hosting:
         gate: IdentifyGate,
         activity: hikari.Activity | None = None,
         reply_clock: ReplyClock | None = None,
+        on_settled: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_settled` is called when a resharding is over."""
+        self._on_settled = on_settled
         self._bot = bot
         self._database = database
         self._sessions = sessions
@@ -63,7 +120,9 @@ class Hosting:
         self.events: Counter[str] = Counter()
         """Gateway events received, by name."""
         self._gone_resumes = self._gone_identifies = 0
-        self._hosted: dict[int, _Hosted] = {}
+        self._hosted: dict[ShardKey, _Hosted] = {}
+        self.tenure: Tenure = _Unquestioned()
+        self.turns = Turns()
         self._opening = asyncio.Lock()
 
     # --- for the ownership agent ----------------------------------------------------------------------------
@@ -79,13 +138,14 @@ class Hosting:
         owner = Owner(shard.shard_id, shard.shard_count, shard.epoch, Position(resume.seq if resume else 0))
         events = GuildEvents(owner, self._guilds, self._database, self._fetch_channel)
         hosted = _Hosted(owner, Intake(owner, events, self._database), saved=resume)
-        self._hosted[shard.shard_id] = hosted
+        self._hosted[shard.key] = hosted
         try:
             hosted.shard = await self._bot.add_shard(
                 shard.shard_id,
                 shard.shard_count,
                 gate=self._gate,
-                on_dispatch=partial(self._dispatched, hosted.intake),
+                rules=_Rules(self, shard),
+                on_dispatch=partial(self._dispatched, hosted),
                 resume=resume,
                 activity=self._activity,
             )
@@ -103,9 +163,10 @@ class Hosting:
 
         Not drain: another process owns the shard; everything of it is dropped and nothing is written.
         """
-        hosted = self._hosted.get(shard.shard_id)
+        hosted = self._hosted.get(shard.key)
         if hosted is None:
             return
+        drain = drain and not hosted.stale
         if not drain:
             self._abandon(hosted)
         if hosted.shard is not None:
@@ -117,11 +178,51 @@ class Hosting:
             self._abandon(hosted)
         _log.info("shard is let go", shard=shard.shard_id, of=shard.shard_count, drained=drain)
 
-    def _dispatched(self, intake: Intake, seq: int, name: str, payload: Any) -> None:
+    def _dispatched(self, hosted: _Hosted, seq: int, name: str, payload: Any) -> bool:
+        """Takes an event; whether hikari, and so the commands, are to see it."""
         self.events[name] += 1
-        if name in ("MESSAGE_CREATE", "INTERACTION_CREATE"):
+        key = hosted.owner.key
+        if hosted.stale or not self.tenure.is_sure_of(key):
+            hosted.stale = True  # as after a pause: another process has it, or this one must take it anew
+            return False
+        muted = self.turns.upcoming == key.shard_count and not self.turns.serves(key.shard_count, _now_ms())
+        if name in _TIMED and not self.turns.serves(key.shard_count, made_at(int(payload["id"]))):
+            if muted:
+                self._keep(hosted, seq, name, payload)
+            hosted.intake.handle(seq, name, None)
+            return False
+        if muted and name in _UNTIMED:
+            hosted.intake.handle(seq, name, None)
+            return False
+        if name in _TIMED:
             self._reply_clock.arrived()
-        intake.handle(seq, name, payload)
+        hosted.intake.handle(seq, name, payload)
+        return True
+
+    def _keep(self, hosted: _Hosted, seq: int, name: str, payload: Any) -> None:
+        now = time.monotonic()
+        hosted.kept.append((now, seq, name, payload))
+        while hosted.kept[0][0] < now - _KEPT_SECONDS:
+            hosted.kept.popleft()
+
+    def take_turns(self, turns: Turns) -> None:
+        """Says which set of shards serves what from now on.
+
+        A muted set that hears late of its turn takes what it kept since; once the other set is gone, chains are
+        opened anew, since both changed what is stored.
+        """
+        before, self.turns = self.turns, turns
+        if turns.switch_at and not before.switch_at:
+            for hosted in list(self._hosted.values()):
+                kept, hosted.kept = hosted.kept, deque()
+                for _, seq, name, payload in kept:
+                    if name == "MESSAGE_CREATE" and turns.serves(hosted.owner.shard_count, made_at(int(payload["id"]))):
+                        hosted.intake.handle(seq, name, payload)
+        if before.upcoming and before.upcoming == turns.shard_count:
+            self._on_settled()
+
+    async def before_identify(self, shard: OwnedShard) -> None:
+        """A new session is about to begin, which replays nothing of what was missed."""
 
     @property
     def resumes(self) -> int:
@@ -133,14 +234,16 @@ class Hosting:
         """IDENTIFYs of all shards this process has had."""
         return self._gone_identifies + sum(hosted.shard.identifies for hosted in self._hosted.values() if hosted.shard)
 
-    def shard_health(self, shard_id: int) -> ShardHealth:
+    def shard_health(self, key: ShardKey) -> ShardHealth:
         """What is known of a shard's connection now."""
-        hosted = self._hosted.get(shard_id)
+        hosted = self._hosted.get(key)
         shard = hosted.shard if hosted else None
         if shard is None:
             return ShardHealth(state="connecting" if hosted else "stopped")
         failure = shard.failure
         state: ShardState = "failed" if failure else "connected" if shard.is_connected else "connecting"
+        if hosted and hosted.stale:
+            state = "stale"
         return ShardHealth(
             state=state,
             latency=None if math.isnan(shard.heartbeat_latency) else shard.heartbeat_latency,
@@ -152,7 +255,7 @@ class Hosting:
         )
 
     @property
-    def shard_ids(self) -> list[int]:
+    def shards(self) -> list[ShardKey]:
         """The shards this process runs or is starting."""
         return sorted(self._hosted)
 
@@ -160,19 +263,24 @@ class Hosting:
 
     def owner_of(self, guild_id: int) -> Owner | None:
         """The proof of ownership for a guild's shard; None when this process does not own it."""
-        for hosted in self._hosted.values():
-            if shard_of(guild_id, hosted.owner.shard_count) == hosted.owner.shard_id:
+        counts = {key.shard_count for key in self._hosted}
+        now = _now_ms() if len(counts) > 1 else 0
+        for count in sorted(counts, key=lambda count: not self.turns.serves(count, now)):
+            hosted = self._hosted.get(ShardKey(count, shard_of(guild_id, count)))
+            if hosted is not None:
                 return hosted.owner
         return None
 
     def intake_of(self, guild_id: int) -> Intake | None:
         """The intake of the guild's shard; None when this process does not own it."""
         owner = self.owner_of(guild_id)
-        return self._hosted[owner.shard_id].intake if owner else None
+        return self._hosted[owner.key].intake if owner else None
 
     async def save_positions(self) -> None:
         """Saves how far each shard's events are stored; a Redis out of reach only means an older position."""
         for hosted in list(self._hosted.values()):
+            if hosted.stale:
+                continue
             try:
                 await self._save(hosted)
             except RedisUnavailableError as error:
@@ -193,7 +301,7 @@ class Hosting:
     def _abandon(self, hosted: _Hosted) -> None:
         hosted.intake.close()
         self._guilds.abandon(hosted.owner)
-        if self._hosted.pop(hosted.owner.shard_id, None) is not None and hosted.shard is not None:
+        if self._hosted.pop(hosted.owner.key, None) is not None and hosted.shard is not None:
             self._gone_resumes += hosted.shard.resumes
             self._gone_identifies += hosted.shard.identifies
 
@@ -213,3 +321,7 @@ class Hosting:
             return None
         parent = int(channel.parent_id) if isinstance(channel, hikari.GuildThreadChannel) else None
         return ChannelRow(int(channel.id), parent, bool(getattr(channel, "is_nsfw", False)))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -58,17 +58,17 @@ def shard_figures(hosting: Hosting, clock: ReplyClock, learner: Learner, guilds:
 
 def shard_states(hosting: Hosting) -> dict[str, float]:
     """How many shards are in each state."""
-    states = dict.fromkeys(("connected", "connecting", "failed", "stopped"), 0.0)
-    for shard_id in hosting.shard_ids:
-        states[hosting.shard_health(shard_id).state] += 1
+    states = dict.fromkeys(("connected", "connecting", "failed", "stale", "stopped"), 0.0)
+    for shard in hosting.shards:
+        states[hosting.shard_health(shard).state] += 1
     return states
 
 
 def _latencies(hosting: Hosting) -> dict[str, float]:
-    known = ((shard_id, hosting.shard_health(shard_id).latency) for shard_id in hosting.shard_ids)
-    return {str(shard_id): latency for shard_id, latency in known if latency is not None}
+    known = ((shard, hosting.shard_health(shard).latency) for shard in hosting.shards)
+    return {str(shard.shard_id): latency for shard, latency in known if latency is not None}
 
 
 def _oldest_ack(hosting: Hosting) -> float:
-    ages = (hosting.shard_health(shard_id).last_ack_age for shard_id in hosting.shard_ids)
+    ages = (hosting.shard_health(shard).last_ack_age for shard in hosting.shards)
     return max((age for age in ages if age is not None), default=0.0)

@@ -131,6 +131,7 @@ class ShardService:
             gate,
             hikari.Activity(name=settings.activity) if settings.activity else None,
             self.reply_clock,
+            on_settled=lambda: self._spawn(self.guilds.refresh_all()),
         )
         self._answer_seconds = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
         self._stages = self.metrics.stages(
@@ -235,7 +236,7 @@ class ShardService:
 
     def shard_findings(self) -> Mapping[int, Finding]:
         """The state of each shard this process owns."""
-        return {shard_id: _shard_finding(self.hosting.shard_health(shard_id)) for shard_id in self.hosting.shard_ids}
+        return {shard.shard_id: _shard_finding(self.hosting.shard_health(shard)) for shard in self.hosting.shards}
 
 
 def _shard_finding(health: ShardHealth) -> Finding:

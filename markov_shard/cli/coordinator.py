@@ -6,11 +6,13 @@ import click
 
 from coordinator.access import Access
 from coordinator.acts import Acts
+from coordinator.flags import keep_flags
 from coordinator.measures import measure_fleet
 from coordinator.pages import StatusPage
 from coordinator.plan import GatewayPlan
 from coordinator.service import Coordinator
 from coordinator.status import fleet_status
+from coordinator.truth import DatabaseTruth
 from coordinator.watch import FleetWatch
 from markov_shard.bot.registration import register_commands
 from markov_shard.bot.service import build_bot, require_token
@@ -21,6 +23,8 @@ from markov_shard.health.process import measured_process
 from markov_shard.rest import gateway_info
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings, reveal
+from markov_shard.shared.board import RedisBoard
+from markov_shard.shared.identify import Budget
 
 
 @click.command()
@@ -37,7 +41,8 @@ async def _coordinator(settings: Settings) -> None:
     async def ask_discord() -> GatewayPlan:
         info = await gateway_info(settings)
         limit = info.session_start_limit
-        return GatewayPlan(info.shard_count, limit.max_concurrency, limit.remaining, limit.total)
+        budget = Budget(limit.total, limit.remaining, int(limit.reset_after.total_seconds() * 1000))
+        return GatewayPlan(info.shard_count, limit.max_concurrency, budget)
 
     async with open_runtime(settings, "coordinator", pool_size=4) as runtime:
         health = Health("coordinator", runtime.name)
@@ -53,9 +58,13 @@ async def _coordinator(settings: Settings) -> None:
             ) as url,
         ):
             coordinator = Coordinator(
-                runtime,
+                runtime.name,
+                RedisBoard(runtime.redis),
+                DatabaseTruth(runtime.database),
                 ask_discord=ask_discord,
                 register_commands=lambda: register_commands(build_bot(settings), settings),
+                keep=lambda: keep_flags(runtime),
+                shard_count=settings.shard_count,
                 url=url,
                 details=measured.details,
             )

@@ -12,10 +12,12 @@ from markov_shard.health import Finding, Health, Verdict, serve_health
 from markov_shard.health.process import measured_process
 from markov_shard.logs import get_logger
 from markov_shard.ownership.agent import OwnershipAgent
+from markov_shard.ownership.epochs import DatabaseEpochs
 from markov_shard.rest import gateway_info
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings
-from markov_shard.shared.identify import FleetIdentifyGate
+from markov_shard.shared.coordination import FleetCoordination
+from markov_shard.shared.identify import FleetIdentifyGate, RedisTickets
 
 _log = get_logger(__name__)
 
@@ -33,19 +35,22 @@ async def _shard(settings: Settings) -> None:
     stop = stop_on_signals()
     async with open_runtime(settings, "shard") as runtime:
         health = Health("shard", runtime.name)
-        gate = FleetIdentifyGate(runtime.redis, runtime.name)
-        service = ShardService(runtime, gate, on_superseded=lambda owner: agent.superseded(owner.shard_id, owner.epoch))
+        gate = FleetIdentifyGate(RedisTickets(runtime.redis), runtime.name)
+        service = ShardService(runtime, gate, on_superseded=lambda owner: agent.superseded(owner.key, owner.epoch))
         async with (
             measured_process(service.metrics, health, runtime.database) as measured,
             serve_health(health, settings.http_host, settings.http_port, registry=service.metrics.registry) as url,
         ):
             agent = OwnershipAgent(
-                runtime,
+                runtime.name,
+                FleetCoordination(runtime.redis, runtime.name),
+                DatabaseEpochs(runtime.database, runtime.name),
                 service.hosting,
-                gate,
                 url=url,
                 details=lambda: {**service.figures(), **measured.details()},
+                on_concurrency=lambda buckets: setattr(gate, "max_concurrency", buckets),
             )
+            service.hosting.tenure = agent
             health.add("storage", service.storage_finding)
             health.add("ownership", lambda: _ownership(agent))
             health.set_shards(service.shard_findings)

@@ -44,7 +44,7 @@ class Learner:
         self._on_superseded = on_superseded
         self._observe_flush = observe_flush
         self._clock = clock
-        self._dirty: dict[int, Guild] = {}
+        self._dirty: dict[Guild, None] = {}  # by state, not by ID: in a resharding a guild has two owners for a moment
         self._waiting = 0
         self._oldest: float | None = None
         self._full = asyncio.Event()
@@ -60,7 +60,7 @@ class Learner:
         if message.message_id in guild.unstored:
             return False
         guild.add(Unstored(message, guild.owner.position.open(seq)))
-        self._dirty[guild.guild_id] = guild
+        self._dirty[guild] = None
         self._waiting += 1
         self.learned += 1
         if self._oldest is None:
@@ -116,7 +116,7 @@ class Learner:
         started, waiting = self._clock(), self._waiting
         oldest, self._oldest = self._oldest, None
         by_owner: dict[Owner, list[Guild]] = {}
-        for guild in self._dirty.values():
+        for guild in self._dirty:
             by_owner.setdefault(guild.owner, []).append(guild)
         wanted = by_owner.keys() if owners is None else by_owner.keys() & set(owners)
         try:
@@ -178,7 +178,7 @@ class Learner:
         if guild.opened is None:
             guild.stored_unseen += len(new)
         if not guild.unstored:
-            self._dirty.pop(guild.guild_id, None)
+            self._dirty.pop(guild, None)
         self._on_stored(guild)
 
     def abandon(self, guild: Guild) -> None:
@@ -186,4 +186,4 @@ class Learner:
         self._waiting -= len(guild.unstored)
         guild.unstored.clear()
         guild.close()
-        self._dirty.pop(guild.guild_id, None)
+        self._dirty.pop(guild, None)

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-ShardState = Literal["connecting", "connected", "failed", "stopped"]
+from markov_shard.ownership.turns import Turns
+from markov_shard.shared.leases import ShardKey
+
+ShardState = Literal["connecting", "connected", "failed", "stale", "stopped"]
+"""Stale: it took no event since another process might have served it; it must be let go and taken anew."""
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,11 @@ class OwnedShard:
     shard_id: int
     shard_count: int
     epoch: int
+
+    @property
+    def key(self) -> ShardKey:
+        """Which shard it is."""
+        return ShardKey(self.shard_count, self.shard_id)
 
 
 @dataclass(frozen=True)
@@ -37,5 +46,8 @@ class ShardRunner(Protocol):
     async def stop_shard(self, shard: OwnedShard, *, drain: bool) -> None:
         """Drain: finish, store, save the position. Otherwise another process owns it: drop it, write nothing."""
 
-    def shard_health(self, shard_id: int) -> ShardHealth:
+    def shard_health(self, shard: ShardKey) -> ShardHealth:
         """What is known of the shard's connection now."""
+
+    def take_turns(self, turns: Turns) -> None:
+        """Says which set of shards serves what from now on."""

@@ -1,19 +1,26 @@
-"""The fleet's gate for IDENTIFYs.
+"""The fleet's gate for IDENTIFYs, and the ledger of the day's session budget.
 
 Discord takes one IDENTIFY per `shard_id % max_concurrency` bucket per 5 s, counted for the whole bot
-(https://discord.com/developers/docs/events/gateway#rate-limiting), so all processes share the buckets.
+(https://discord.com/developers/docs/events/gateway#rate-limiting), so all processes share the buckets. About 1,000
+are allowed a day; using them up ends every session and resets the token, so a tenth is kept for shards that served
+before and lost their session.
 """
 
 import asyncio
 import contextlib
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from redis.asyncio import Redis
 
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.shared import keys
+from markov_shard.shared.connect import redis_errors, server_of
+from markov_shard.shared.leases import SHARD_LEASE_MS
 from markov_shard.shared.scripts import run_script
 
 _log = get_logger(__name__)
@@ -22,47 +29,136 @@ WINDOW_MS = 5_000
 LONGEST_HOLD_MS = 60_000
 """A holder that died between IDENTIFY and READY keeps its bucket this long."""
 
+_BUDGET_SPENT = 4
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The day's IDENTIFYs: as `GET /gateway/bot` says, or as the ledger counts them."""
+
+    total: int
+    remaining: int
+    reset_after_ms: int
+
+    @property
+    def reserve(self) -> int:
+        """What is kept for recovery."""
+        return self.total // 10
+
+    @property
+    def is_low(self) -> bool:
+        """Whether only recovery may identify."""
+        return self.total > 0 and self.remaining <= self.reserve
+
+
+class Tickets(Protocol):
+    """The buckets and the ledger, shared by the fleet. Every method raises RedisUnavailableError."""
+
+    async def take(self, bucket: int, holder: str, *, recovery: bool) -> tuple[int, int]:
+        """Takes a bucket's ticket: (0, 0) when taken, else after how many milliseconds to ask again, and why not:
+        1 the gate is not open, 2 the bucket is held, 3 its window has not passed, 4 the budget is spent."""
+
+    async def release(self, bucket: int, holder: str, next_ms: int) -> None:
+        """Ends the hold; the next ticket is given `next_ms` from now at the earliest."""
+
+
+class RedisTickets:
+    """Tickets in Redis, each step atomic and timed by Redis's clock."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def take(self, bucket: int, holder: str, *, recovery: bool) -> tuple[int, int]:
+        """See `Tickets`."""
+        arguments: list[str | int] = [holder, WINDOW_MS, LONGEST_HOLD_MS, int(recovery)]
+        names = [keys.identify_bucket(bucket), keys.identify_gate()]
+        wait, why = await run_script(self._redis, "identify_take", names, arguments)
+        return wait, why
+
+    async def release(self, bucket: int, holder: str, next_ms: int) -> None:
+        """See `Tickets`."""
+        await run_script(self._redis, "identify_release", [keys.identify_bucket(bucket)], [holder, next_ms])
+
+
+@dataclass
+class Permit:
+    """The right to send one IDENTIFY."""
+
+    sent_at: float | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    def sent(self) -> None:
+        """The IDENTIFY goes out now: the bucket's window counts from here."""
+        self.sent_at = self.clock()
+
 
 class FleetIdentifyGate:
     """Lets one shard of a bucket identify at a time, fleet-wide."""
 
-    def __init__(self, redis: Redis, name: str) -> None:
-        self._redis = redis
+    def __init__(self, tickets: Tickets, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tickets = tickets
         self._name = name
+        self._clock = clock
         self.max_concurrency = 1
         """As Discord says; the assignment carries it."""
+        self.waiting = 0
+        """Shards that wait for their turn."""
 
     @contextlib.asynccontextmanager
-    async def permit(self, shard_id: int) -> AsyncIterator[None]:
+    async def permit(self, shard_id: int, *, recovery: bool = True) -> AsyncIterator[Permit]:
         """Waits for the shard's turn and holds its bucket while the block runs: until READY, or failure.
 
         While Redis is away nobody identifies: without the shared buckets the fleet could use up its day's budget.
         """
-        bucket = keys.identify_bucket(shard_id % self.max_concurrency)
+        bucket = shard_id % self.max_concurrency
         holder = f"{self._name}/{shard_id}/{uuid.uuid4().hex[:8]}"
-        await self._wait(bucket, holder)
+        self.waiting += 1
         try:
-            yield
+            await self._wait(bucket, holder, shard_id, recovery=recovery)
         finally:
+            self.waiting -= 1
+        permit = Permit(clock=self._clock)
+        try:
+            yield permit
+        finally:
+            # Not sent as far as we know: it may have been, a moment ago.
+            passed = 0.0 if permit.sent_at is None else self._clock() - permit.sent_at
             with contextlib.suppress(RedisUnavailableError):  # the hold then ends by itself
-                await run_script(self._redis, "identify_release", [bucket], [holder, WINDOW_MS])
+                await self._tickets.release(bucket, holder, max(0, WINDOW_MS - int(passed * 1000)))
 
-    async def _wait(self, bucket: str, holder: str) -> None:
-        names = [bucket, keys.identify_gate()]
+    async def _wait(self, bucket: int, holder: str, shard_id: int, *, recovery: bool) -> None:
+        told = 0
         while True:
             try:
-                wait = await run_script(self._redis, "identify_take", names, [holder, WINDOW_MS, LONGEST_HOLD_MS])
+                wait, why = await self._tickets.take(bucket, holder, recovery=recovery)
             except RedisUnavailableError as error:
                 _log.warning("IDENTIFY waits for Redis", reason=str(error))
-                wait = 1000
+                wait, why = 1000, 0
             if wait == 0:
                 return
+            if why == _BUDGET_SPENT != told:
+                _log.error("IDENTIFY waits: the day's session budget is spent", shard=shard_id, recovery=recovery)
+            told = why
             await asyncio.sleep(wait / 1000)
 
 
-async def open_gate(redis: Redis, *, sessions_existed: bool) -> None:
-    """Opens the gate, by the leader, where Redis does not know it as open.
+async def open_gate(redis: Redis, budget: Budget, *, ran_before: bool) -> None:
+    """Opens the gate, by the leader, where Redis does not know it as open; notes what Discord says of the budget.
 
-    When the fleet ran before, Redis has lost what it knew of recent IDENTIFYs, so one full window must pass.
+    When the fleet ran before, Redis has lost what it knew of recent IDENTIFYs and of leases, so one full window must
+    pass for the ones, and one lease's life for the others.
     """
-    await run_script(redis, "identify_open", [keys.identify_gate()], [WINDOW_MS if sessions_existed else 0])
+    wait, lease_wait = (WINDOW_MS, SHARD_LEASE_MS) if ran_before else (0, 0)
+    arguments = [wait, budget.total, budget.remaining, budget.reset_after_ms, budget.reserve, lease_wait]
+    await run_script(redis, "identify_open", [keys.identify_gate()], arguments)
+
+
+async def read_budget(redis: Redis) -> Budget | None:
+    """The ledger as it stands; None before the leader opened the gate. Raises RedisUnavailableError."""
+    with redis_errors(server_of(redis)):
+        found = await redis.hmget(keys.identify_gate(), "total", "remaining", "resets_at")
+        now, _ = await redis.time() if found[0] is not None else (0, 0)
+    if None in found:
+        return None
+    total, remaining, resets_at = (int(value or 0) for value in found)
+    return Budget(total, remaining, max(0, resets_at - now * 1000))

@@ -35,6 +35,12 @@ def flags() -> str:
     return f"{PREFIX}:{{fleet}}:flags"
 
 
+def drains() -> str:
+    """Set: names of processes that an operator asked to drain. Written by `markov-shard drain`; a process that
+    starts takes its own name out."""
+    return f"{PREFIX}:{{fleet}}:drains"
+
+
 def lease(shard_count: int, shard_id: int) -> str:
     """Hash: a shard's lease (holder, epoch, expires_at). Written by its holder."""
     return f"{PREFIX}:{{fleet}}:lease:{shard_count}:{shard_id}"
@@ -46,7 +52,10 @@ def identify_bucket(bucket: int) -> str:
 
 
 def identify_gate() -> str:
-    """Hash: when IDENTIFYs may begin (opens_at). Written once by the leader, and again after a loss of Redis."""
+    """Hash: when IDENTIFYs may begin (opens_at), and leases be given (leases_from), the day's budget of IDENTIFYs.
+
+    Written by the leader; an emptied Redis is known by its absence.
+    """
     return f"{PREFIX}:{{fleet}}:identify"
 
 

@@ -2,8 +2,9 @@
 write harmless is the epoch in Postgres (`store/epochs.py`), so a Redis that forgets everything does no damage.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
@@ -14,6 +15,13 @@ SHARD_LEASE_MS = 10_000
 LEADER_LEASE_MS = 6_000
 
 
+class ShardKey(NamedTuple):
+    """A shard of one shard count; while the fleet is resharded, two counts are in use."""
+
+    shard_count: int
+    shard_id: int
+
+
 @dataclass(frozen=True)
 class Lease:
     """A shard's lease as it stands; `holder` is empty when nobody holds it, `epoch` 0 before one was taken."""
@@ -22,32 +30,6 @@ class Lease:
     holder: str
     epoch: int
     milliseconds_left: int
-
-
-class ShardLeases:
-    """The leases of one process on shards."""
-
-    def __init__(self, redis: Redis, holder: str) -> None:
-        self._redis = redis
-        self._holder = holder
-
-    async def take(self, shard_count: int, shard_id: int) -> bool:
-        """Takes a lease that is free or expired; True when it is ours. Raises RedisUnavailableError."""
-        key = keys.lease(shard_count, shard_id)
-        holder, _ = await run_script(self._redis, "lease_take", [key], [self._holder, SHARD_LEASE_MS])
-        return bool(holder.decode() == self._holder)
-
-    async def renew(self, shard_count: int, epochs: Mapping[int, int]) -> set[int]:
-        """Renews the leases of shards, given with their epochs; returns those that somebody else holds now."""
-        if not epochs:
-            return set()
-        names = [keys.lease(shard_count, shard_id) for shard_id in epochs]
-        kept = await run_script(self._redis, "lease_renew", names, [self._holder, SHARD_LEASE_MS, *epochs.values()])
-        return {shard_id for shard_id, mine in zip(epochs, kept, strict=True) if not mine}
-
-    async def release(self, shard_count: int, shard_id: int) -> None:
-        """Lets a lease go, so that the next owner need not wait for its end."""
-        await run_script(self._redis, "lease_release", [keys.lease(shard_count, shard_id)], [self._holder])
 
 
 async def read_leases(redis: Redis, shard_count: int) -> Sequence[Lease]:

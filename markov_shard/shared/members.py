@@ -37,9 +37,9 @@ class Member:
     """Seconds since its first heartbeat."""
 
 
-async def beat(redis: Redis, member: Member) -> None:
-    """Sends a heartbeat. Raises RedisUnavailableError."""
-    description = msgpack.packb(
+def describe(member: Member) -> bytes:
+    """A member's heartbeat as it is kept in Redis."""
+    described: bytes = msgpack.packb(
         {
             "role": member.role,
             "url": member.url,
@@ -48,6 +48,12 @@ async def beat(redis: Redis, member: Member) -> None:
             "details": dict(member.details),
         }
     )
+    return described
+
+
+async def beat(redis: Redis, member: Member) -> None:
+    """Sends a heartbeat. Raises RedisUnavailableError."""
+    description = describe(member)
     names = [keys.member(member.name), keys.members()]
     await run_script(redis, "member_beat", names, [member.name, MEMBER_MS, description])
 

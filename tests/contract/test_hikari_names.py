@@ -36,6 +36,12 @@ def test_connecting_and_keeping_alive_are_coroutines_without_parameters() -> Non
         assert list(inspect.signature(method).parameters) == ["self"]
 
 
+def test_json_is_sent_through_one_coroutine() -> None:
+    assert inspect.iscoroutinefunction(SHARD._send_json)
+    assert list(inspect.signature(SHARD._send_json).parameters) == ["self", "data", "priority"]
+    assert "_send_json(\n                {\n                    _OP: _IDENTIFY" in inspect.getsource(SHARD._connect)
+
+
 def test_the_shard_is_made_from_these_parameters() -> None:
     parameters = set(inspect.signature(SHARD.__init__).parameters) - {"self"}
     used = {

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from coordinator.placement import place
 from markov_shard.shared.assignment import Assignment, write_assignment
-from markov_shard.shared.leases import ShardLeases, take_leadership
+from markov_shard.shared.coordination import FleetCoordination
+from markov_shard.shared.leases import ShardKey, take_leadership
 from markov_shard.shared.members import Member, beat
 
 LEADER = "coordinator-1"
@@ -52,7 +53,6 @@ class SimulatedFleet:
 
     async def _beat(self, number: int, name: str) -> None:
         part = self.ranges[name]
-        await ShardLeases(self._redis, name).renew(self.shard_count, dict.fromkeys(part.shard_ids, 3))
         self._counts[name] += 40 + round(30 * math.sin(self._counts[name] / 90 + number))
         count = self._counts[name]
         details = {
@@ -65,7 +65,8 @@ class SimulatedFleet:
             "errors": [],
         }
         member = Member(name, "shard", f"http://10.0.1.{number}:8400", draining=name in self.draining, details=details)
-        await beat(self._redis, member)
+        held = {ShardKey(self.shard_count, shard_id): 3 for shard_id in part.shard_ids}
+        await FleetCoordination(self._redis, name).step(member, held)
 
     def _shard(self, shard_id: int) -> dict[str, Any]:
         state = "failed" if shard_id in self.sick else "connecting" if shard_id in self.starting else "connected"

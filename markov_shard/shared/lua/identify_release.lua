@@ -1,5 +1,4 @@
--- Ends the hold on a bucket; its window counts from now, since the IDENTIFY went out some time after the ticket.
--- KEYS: bucket. ARGV: holder, window in ms.
+-- Ends the hold on a bucket. KEYS: bucket. ARGV: holder, ms from now until the next ticket may be taken.
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then

@@ -1,5 +1,8 @@
--- Lets a lease go at once, if it is ours. KEYS: lease. ARGV: holder. Returns 1 when it was.
-if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then
-    return redis.call('DEL', KEYS[1])
+-- Lets leases go at once, those that are ours. KEYS: leases. ARGV: holder. Returns how many were.
+local released = 0
+for _, key in ipairs(KEYS) do
+    if redis.call('HGET', key, 'holder') == ARGV[1] then
+        released = released + redis.call('DEL', key)
+    end
 end
-return 0
+return released

@@ -9,13 +9,16 @@ import pytest
 from coordinator.plan import GatewayPlan
 from coordinator.service import Coordinator
 from coordinator.status import fleet_status
+from coordinator.truth import DatabaseTruth
 from markov_shard.errors import DiscordUnavailableError
 from markov_shard.ranges import GuildRange
 from markov_shard.runtime import Runtime, ServiceUrls
 from markov_shard.settings import Settings
 from markov_shard.shared import keys
 from markov_shard.shared.assignment import Assignment, read_assignment
+from markov_shard.shared.board import RedisBoard
 from markov_shard.shared.connect import connect_redis
+from markov_shard.shared.identify import Budget
 from markov_shard.shared.members import Member, beat, leave
 from markov_shard.store.pool import Database
 
@@ -30,7 +33,7 @@ class Discord:
     async def ask(self) -> GatewayPlan:
         if self.away:
             raise DiscordUnavailableError("away")
-        return GatewayPlan(4, 16, 1000, 1000)
+        return GatewayPlan(4, 16, Budget(1000, 1000, 0))
 
     async def register(self) -> None:
         self.registered.set()
@@ -45,7 +48,14 @@ async def runtime(database: Database, redis_url: str) -> AsyncIterator[Runtime]:
 
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime, discord: Discord) -> AsyncIterator[Coordinator]:
-    coordinator = Coordinator(runtime, ask_discord=discord.ask, register_commands=discord.register, tick=0.02)
+    coordinator = Coordinator(
+        runtime.name,
+        RedisBoard(runtime.redis),
+        DatabaseTruth(runtime.database),
+        ask_discord=discord.ask,
+        register_commands=discord.register,
+        tick=0.02,
+    )
     stop = asyncio.Event()
     task = asyncio.create_task(coordinator.run(stop))
     try:

@@ -6,19 +6,24 @@ from redis.asyncio import Redis
 from markov_shard.ranges import GuildRange
 from markov_shard.shared import keys
 from markov_shard.shared.assignment import Assignment, read_assignment, write_assignment
-from markov_shard.shared.leases import ShardLeases, read_leases, release_leadership, take_leadership
+from markov_shard.shared.coordination import FleetCoordination
+from markov_shard.shared.identify import Budget, open_gate
+from markov_shard.shared.leases import ShardKey, read_leases, release_leadership, take_leadership
 from markov_shard.shared.members import Member, beat, leave, read_members
 from markov_shard.shared.sessions import Session, Sessions
 
-
-@pytest.fixture
-def one(redis_client: Redis) -> ShardLeases:
-    return ShardLeases(redis_client, "one")
+ZERO, ONE = ShardKey(4, 0), ShardKey(4, 1)
 
 
 @pytest.fixture
-def two(redis_client: Redis) -> ShardLeases:
-    return ShardLeases(redis_client, "two")
+async def one(redis_client: Redis) -> FleetCoordination:
+    await open_gate(redis_client, Budget(1000, 1000, 0), ran_before=False)
+    return FleetCoordination(redis_client, "one")
+
+
+@pytest.fixture
+def two(redis_client: Redis) -> FleetCoordination:
+    return FleetCoordination(redis_client, "two")
 
 
 async def expire(redis: Redis, name: str) -> None:
@@ -26,33 +31,48 @@ async def expire(redis: Redis, name: str) -> None:
     await redis.hset(name, "expires_at", 1)
 
 
-async def test_a_lease_has_one_holder_until_it_is_released(one: ShardLeases, two: ShardLeases) -> None:
-    assert await one.take(4, 0)
-    assert await one.take(4, 0)
-    assert not await two.take(4, 0)
-    await two.release(4, 0)  # not theirs: nothing happens
-    assert not await two.take(4, 0)
-    await one.release(4, 0)
-    assert await two.take(4, 0)
+async def test_a_lease_has_one_holder_until_it_is_released(one: FleetCoordination, two: FleetCoordination) -> None:
+    assert await one.take([ZERO])
+    assert await one.take([ZERO])
+    assert not await two.take([ZERO])
+    await two.release([ZERO])  # not theirs: nothing happens
+    assert not await two.take([ZERO])
+    await one.release([ZERO])
+    assert await two.take([ZERO])
 
 
 async def test_an_expired_lease_can_be_taken_and_the_late_holder_learns_it(
-    redis_client: Redis, one: ShardLeases, two: ShardLeases
+    redis_client: Redis, one: FleetCoordination, two: FleetCoordination
 ) -> None:
-    assert await one.take(4, 0)
-    assert await one.renew(4, {0: 7}) == set()
+    assert await one.take([ZERO])
+    assert (await one.step(Member("one", "shard"), {ZERO: 7})).lost == set()
     await expire(redis_client, keys.lease(4, 0))
-    assert await two.take(4, 0)
-    assert await one.renew(4, {0: 7}) == {0}
+    assert await two.take([ZERO])
+    assert (await one.step(Member("one", "shard"), {ZERO: 7})).lost == {ZERO}
     (lease, *_) = await read_leases(redis_client, 4)
     assert (lease.holder, lease.epoch) == ("two", 0)  # the old epoch did not pass on
 
 
-async def test_a_lease_lost_with_all_of_redis_is_written_anew(redis_client: Redis, one: ShardLeases) -> None:
-    assert await one.take(4, 1)
+async def test_a_lease_lost_with_all_of_redis_is_written_anew(redis_client: Redis, one: FleetCoordination) -> None:
+    assert await one.take([ONE])
     await redis_client.flushdb()
-    assert await one.renew(4, {1: 7}) == set()
+    assert (await one.step(Member("one", "shard"), {ONE: 7})).lost == set()
     assert [(lease.holder, lease.epoch) for lease in await read_leases(redis_client, 4)][1] == ("one", 7)
+
+
+async def test_after_a_loss_of_redis_no_lease_is_given_until_those_of_before_have_run_out(
+    redis_client: Redis, one: FleetCoordination, two: FleetCoordination
+) -> None:
+    assert await one.take([ZERO])
+    await redis_client.flushdb()
+    assert not await two.take([ZERO])  # the leader has not looked yet
+    await open_gate(redis_client, Budget(1000, 1000, 0), ran_before=True)
+    assert not await two.take([ZERO])
+    assert (await one.step(Member("one", "shard"), {ZERO: 7})).lost == set()  # its holder is back first
+    assert await one.take([ZERO])
+    await redis_client.hset(keys.identify_gate(), "leases_from", 1)  # the wait is over
+    assert not await two.take([ZERO])
+    assert await two.take([ONE])
 
 
 async def test_one_coordinator_leads_and_only_it_assigns(redis_client: Redis) -> None:
@@ -89,8 +109,8 @@ async def test_a_session_is_not_overwritten_by_an_earlier_owner(redis_client: Re
     assert await sessions.load(4, 0) == new
 
 
-async def test_coordination_keys_never_expire_by_themselves(redis_client: Redis, one: ShardLeases) -> None:
-    await one.take(4, 0)
+async def test_coordination_keys_never_expire_by_themselves(redis_client: Redis, one: FleetCoordination) -> None:
+    await one.take([ZERO])
     await beat(redis_client, Member("shard-1", "shard"))
     await take_leadership(redis_client, "a")
     for name in await redis_client.keys("*"):
