@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 MIN_SCORE = 10
 MAX_TRIES = 1000
+PROMPT_TRIES = 12  # candidates that a prompt's answer is chosen from
 MAX_WORDS = 1000  # a candidate longer than this is given up: it could not be sent anyway
 
 NOTHING_LEARNED = "Nothing has been learned yet: let me read some messages, or train me."
@@ -20,7 +21,9 @@ class Answer:
     score: int = 0
     tries: int = 0  # candidates made
     order: int = 0  # tokens of context the walk went by; below the state size where that only gave copies
-    seed_used: str | None = None  # the part of the seed that the chain knew and the answer is built on
+    seed_used: str | None = (
+        None  # the part of the seed that the answer begins with, or the words it shares with a prompt
+    )
     sources: tuple[int, ...] = field(default=())  # IDs of messages its transitions came from, in order, each once
     reason: str | None = None
 

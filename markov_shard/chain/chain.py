@@ -11,6 +11,7 @@ from markov_shard.chain.answer import (
     NOTHING_LEARNED,
     ONLY_COPIES,
     OUT_OF_TIME,
+    PROMPT_TRIES,
     Answer,
     Candidate,
     expiry,
@@ -19,6 +20,7 @@ from markov_shard.chain.errors import NotLearnedError
 from markov_shard.chain.generate import Generator
 from markov_shard.chain.image import Image, Transition
 from markov_shard.chain.overlay import Overlay
+from markov_shard.chain.prompt import read_prompt
 from markov_shard.chain.text import MessageLike, checked_state_size, id_of, shown, text_of, tokens_of
 
 
@@ -127,10 +129,15 @@ class Chain:
         min_score: int = MIN_SCORE,
         max_tries: int = MAX_TRIES,
         max_words: int = MAX_WORDS,
+        prompt_tries: int = PROMPT_TRIES,
         deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> Answer:
         """Say something: the first candidate at `min_score` or above, else the best of `max_tries`.
+
+        A `seed` of at most a state's length begins the text. A longer one is a prompt: of `prompt_tries` candidates
+        (no more than `max_tries`; none makes it begin the text as well) the one that says most about it is chosen,
+        rare words weighing more.
 
         Candidates equal to a live message are refused. `rng` (default: a fresh one) decides everything; the same
         state of it gives the same answer on every machine. The clock is read only where a `deadline`, in its
@@ -142,7 +149,17 @@ class Chain:
         expired = expiry(deadline, clock)
         best: Candidate | None = None
         tries = 0
-        for candidate in self._generator.candidates(random, seed, max_tries, max_words):
+        prompt = read_prompt(self._overlay, seed) if seed and prompt_tries > 0 else None
+        if prompt is not None:
+            allowed = min(prompt_tries, max_tries)
+            for found in self._generator.prompted(random, prompt, allowed, max_words, min_score):
+                best = found
+                tries += 1
+                if expired():
+                    break
+            if best is not None or tries >= max_tries or expired():
+                return self._told(best, tries)
+        for candidate in self._generator.candidates(random, seed, max_tries - tries, max_words):
             tries += 1
             if candidate is not None and (best is None or candidate.score > best.score):
                 best = candidate
@@ -150,6 +167,9 @@ class Chain:
                     break
             if expired():
                 break
+        return self._told(best, tries)
+
+    def _told(self, best: Candidate | None, tries: int) -> Answer:
         if best is None:
             return Answer("", tries=tries, reason=ONLY_COPIES if tries else OUT_OF_TIME)
         return self._generator.answer(best, tries)

@@ -6,6 +6,7 @@ from markov_shard.chain.answer import Answer, Candidate
 from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.lower import lower_walk
 from markov_shard.chain.overlay import Overlay
+from markov_shard.chain.prompt import Prompt
 from markov_shard.chain.row import SOURCE_BITS
 from markov_shard.chain.seeds import Start, starts
 from markov_shard.chain.walk import Random, draw, raw_walk, walk
@@ -46,6 +47,30 @@ class Generator:
             if not found and order > 1:
                 order -= 1
 
+    def prompted(
+        self, random: Random, prompt: Prompt, tries: int, limit: int, min_score: int
+    ) -> Iterator[Candidate | None]:
+        """After each of `tries` candidates the one so far that says most about the prompt.
+
+        Among those that say as much, one at `min_score` or above goes before one below. What would not be the best
+        is not even compared with the learned messages.
+        """
+        overlay = self._overlay
+        best: Candidate | None = None
+        rank = (-1, False)
+        for _ in range(tries):
+            state, _ = prompt.start(random).choose(random)
+            found = self._walk(state, random, limit)
+            if found is not None:
+                reached, taken, score = found
+                tokens = [*overlay.spelled(state), *map(overlay.token_of, reached)]
+                shared = prompt.relevance(tokens)
+                if (shared, score >= min_score) > rank and tuple(tokens) != prompt.tokens and self._is_new(tokens):
+                    rank = shared, score >= min_score
+                    used = " ".join(prompt.words[place] for place in sorted(prompt.shared(tokens))) or None
+                    best = Candidate(tokens, taken, score, overlay.state_size, used)
+            yield best
+
     def answer(self, candidate: Candidate, tries: int) -> Answer:
         """The candidate as it is handed out."""
         sources = dict.fromkeys(
@@ -76,9 +101,14 @@ class Generator:
             if lower is None:
                 return None
             tokens, taken, score = lower
-        if not tokens or overlay.copies(fingerprint([overlay.hash_of(token) for token in tokens])) > 0:
+        if not self._is_new(tokens):
             return None
         return Candidate(tokens, taken, score, order, start.used)
+
+    def _is_new(self, tokens: list[int]) -> bool:
+        """Whether this is a message, and none of those learned."""
+        overlay = self._overlay
+        return bool(tokens) and overlay.copies(fingerprint([overlay.hash_of(token) for token in tokens])) < 1
 
     def _walk(self, state: int, random: Random, limit: int) -> tuple[list[int], list[int], int] | None:
         """As `walk`, over image and overlay."""

@@ -32,6 +32,7 @@ class Overlay:
         self._words: list[str] = []
         self._hashes: list[int] = []
         self._numbers: dict[str, int] = {}
+        self._folds: dict[str, list[int]] = {}
         self._first_token = image.vocabulary + 1 if image else 1
         self._first_state = image.states if image else 1
         self._states: dict[tuple[int, ...], int] = {(): 0} if image is None else {}
@@ -63,8 +64,7 @@ class Overlay:
     def folded(self, word: str) -> list[int]:
         """The tokens that equal the word but for case."""
         fold = word.casefold()
-        new = [number for known, number in self._numbers.items() if known.casefold() == fold]
-        return (self.image.folded(word) if self.image else []) + new
+        return (self.image.folded(word) if self.image else []) + self._folds.get(fold, [])
 
     def _numbered(self, word: str) -> int:
         number = self.token(word)
@@ -73,9 +73,15 @@ class Overlay:
             self._numbers[word] = number
             self._words.append(word)
             self._hashes.append(crc32(word.encode()))
+            self._folds.setdefault(word.casefold(), []).append(number)
         return number
 
     # --- states
+
+    @property
+    def states(self) -> int:
+        """States of image and overlay together, those that nothing leads to any more included."""
+        return self._first_state + len(self._spelled)
 
     def state(self, tokens: tuple[int, ...]) -> int:
         """The state of exactly these tokens, or -1."""
@@ -153,7 +159,7 @@ class Overlay:
     def nbytes(self) -> int:
         """An estimate of its memory: measured averages of CPython's objects."""
         additions = self.size * 44
-        return additions + len(self.rows) * 330 + len(self._spelled) * 300 + len(self._words) * 250
+        return additions + len(self.rows) * 330 + len(self._spelled) * 300 + len(self._words) * 400
 
     # --- changes
 

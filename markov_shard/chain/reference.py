@@ -12,6 +12,7 @@ from markov_shard.chain.answer import (
     NOTHING_LEARNED,
     ONLY_COPIES,
     OUT_OF_TIME,
+    PROMPT_TRIES,
     Answer,
     expiry,
 )
@@ -94,10 +95,15 @@ class ReferenceChain:
         min_score: int = MIN_SCORE,
         max_tries: int = MAX_TRIES,
         max_words: int = MAX_WORDS,
+        prompt_tries: int = PROMPT_TRIES,
         deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> Answer:
-        """As `Chain.answer`, with a linear weighted choice at each step; it does not fall back to a lower order."""
+        """As `Chain.answer`, with a linear weighted choice at each step.
+
+        It does not fall back to a lower order, and has no ear for prompts: a long seed begins the text as a short
+        one does, and `prompt_tries` is without effect.
+        """
         rng = rng or randomness.Random()
         if not self.messages:
             return Answer("", reason=NOTHING_LEARNED)

@@ -67,14 +67,15 @@ def starts(overlay: Overlay, seed: str) -> Start:
 def _known(overlay: Overlay, words: Sequence[str]) -> list[Part]:
     exact = tuple(overlay.token(word) for word in words)
     if all(exact):
-        parts = _parts(overlay, [exact])
+        parts = parts_of(overlay, [exact])
         if parts:
             return parts
     spellings = product(*(overlay.folded(word) for word in words))
-    return _parts(overlay, islice(spellings, SPELLINGS))
+    return parts_of(overlay, islice(spellings, SPELLINGS))
 
 
-def _parts(overlay: Overlay, spellings: Iterable[tuple[int, ...]]) -> list[Part]:
+def parts_of(overlay: Overlay, spellings: Iterable[tuple[int, ...]]) -> list[Part]:
+    """The states that end in each of these runs of tokens, where there are any."""
     parts = []
     for tokens in spellings:
         low = high = 0
