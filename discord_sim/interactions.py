@@ -267,6 +267,8 @@ class Interactions:
             "user": shapes.user(of.user),
             "authorizing_integration_owners": {"0": str(of.guild.id if of.guild else 0)},
         }
+        if of.type == COMPONENT and of.source is not None:
+            draft.interaction["interacted_message_id"] = str(of.source.id)
         if not ephemeral:
             return self._chat.post(of.channel, of.application.bot, draft)
         message = self._chat.build(of.channel, of.application.bot, draft)

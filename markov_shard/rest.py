@@ -32,6 +32,17 @@ async def gateway_info(settings: Settings) -> hikari.GatewayBotInfo:
         raise explained(error) from error
 
 
+async def send_message(rest: hikari.api.RESTClient, channel_id: int, body: Mapping[str, Any]) -> int:
+    """`POST /channels/{channel}/messages`; returns the new message's ID. Raises hikari's errors.
+
+    hikari's own method reads the whole message that comes back; an answer needs its ID at most.
+    """
+    client: Any = rest
+    route = routes.POST_CHANNEL_MESSAGES.compile(channel=channel_id)
+    message = await client._request(route, json=body)  # noqa: SLF001 - as below
+    return int(message["id"])
+
+
 _REFRESH_URLS = routes.Route("POST", "/attachments/refresh-urls")
 
 

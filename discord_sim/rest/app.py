@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from discord_sim.server import DiscordSim
 
 API = r"/api/{version:v10|v9}"
-_APPLICATION = "application"
+_APPLICATION = web.RequestKey("application", Application)
 _RECORDED_BYTES = 64 << 10
 
 

@@ -1,21 +1,35 @@
 """What the bot says: an answer of the guild's chain, or why there is none."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from markov_shard.bot.attachments import Attachments
+from markov_shard.bot.blocked import BlockedWords
 from markov_shard.bot.hosting import Hosting
+from markov_shard.bot.sending import MAX_TEXT
 from markov_shard.chain import Answer, Chain
+from markov_shard.errors import MarkovShardError
 from markov_shard.fast_lines import FastLogger
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.registry import Guilds
+from markov_shard.logs import TRACE, get_logger
 from markov_shard.settings import Settings
 
 _log = FastLogger(__name__)
+_warnings = get_logger(__name__)
+_records = logging.getLogger(__name__)
 
 _BASELINE_SECONDS = 2.0  # the baseline chain answers in a thread; Discord gives an interaction three seconds
+
+_BLOCKED_TRIES = 20  # answers thrown away for a blocked word before giving up
+
+_ALL_BLOCKED = "Everything I could think of holds a word I may not say."
+
+MOVING = "I am just moving house: please ask again in a few seconds."
 
 Stage = Literal["open", "choose", "total"]
 """Of an answer: having the guild's chain in memory, choosing what to say, and both."""
@@ -27,6 +41,8 @@ class Reply:
 
     text: str
     answer: Answer | None = None
+    attachment: str | None = None
+    """The fresh URL of an attachment to carry."""
 
 
 class Answers:
@@ -38,6 +54,7 @@ class Answers:
         hosting: Hosting,
         settings: Settings,
         rng: random.Random,
+        attachments: Attachments | None = None,
         observe: Callable[[int, Stage, float], None] = lambda guild_id, stage, seconds: None,
     ) -> None:
         """`observe` is told how many seconds each stage of a guild's answer took."""
@@ -45,15 +62,23 @@ class Answers:
         self._hosting = hosting
         self._settings = settings
         self._rng = rng
+        self._attachments = attachments
+        self._blocked = BlockedWords(settings.blocked_words)
         self._observe = observe
 
-    async def answer(self, guild_id: int, seed: str | None = None) -> Reply:
-        """Says something; no database call when the guild's chain is in memory."""
+    async def answer(self, guild_id: int, channel_id: int, seed: str | None = None) -> Reply:
+        """Says something in a channel; no database call when the guild's chain is in memory.
+
+        Text from age-restricted channels is used in age-restricted channels only.
+        """
         started = time.perf_counter()
         owner = self._hosting.owner_of(guild_id)
         if owner is None:
-            return Reply("I am just moving house: please ask again in a few seconds.")
+            return Reply(MOVING)
         chain = await self._guilds.chain(guild_id, owner)
+        restricted = self._guilds.is_restricted(guild_id) and await self._is_restricted(guild_id, channel_id)
+        if restricted:
+            chain = await self._guilds.chain(guild_id, owner, "all")
         opened = time.perf_counter()
         answer = await self._choose(chain, seed)
         chosen = time.perf_counter()
@@ -67,15 +92,49 @@ class Answers:
         else:
             _log.info("Generated response text", guild=guild, ms=ms, tries=answer.tries, score=answer.score)
         if not answer.text:
-            return Reply(
-                f"I have nothing to say yet: {answer.reason}. Choose channels with `/listen add`, or `/train` me.",
-                answer,
+            return Reply(nothing_to_say(answer), answer)
+        _records.log(TRACE, "answer", extra={"guild": guild, "text": answer.text})
+        return Reply(answer.text[:MAX_TEXT], answer, await self._attachment(guild_id, answer, restricted=restricted))
+
+    def speak(self, chain: Chain, seed: str | None) -> Answer:
+        """What a chain of the engine says, by the settings; never with a blocked word."""
+        score, tries = self._settings.min_score, self._settings.max_tries
+        budget = self._settings.answer_budget_ms / 1000
+        for _ in range(_BLOCKED_TRIES):
+            answer = chain.answer(
+                rng=self._rng, seed=seed, min_score=score, max_tries=tries, deadline=time.monotonic() + budget
             )
-        return Reply(answer.text[:2000], answer)
+            if not answer.text or not self._blocked.within(answer.text):
+                return answer
+        return Answer("", tries=answer.tries, reason=_ALL_BLOCKED)
+
+    async def _is_restricted(self, guild_id: int, channel_id: int) -> bool:
+        intake = self._hosting.intake_of(guild_id)
+        return intake is not None and await intake.is_restricted(guild_id, channel_id)
+
+    async def _attachment(self, guild_id: int, answer: Answer, *, restricted: bool) -> str | None:
+        if self._attachments is None or not self._attachments.wanted(guild_id):
+            return None
+        try:
+            return await self._attachments.choose(guild_id, answer.sources, restricted=restricted)
+        except MarkovShardError as error:  # the words are answer enough
+            _warnings.warning("no attachment could be chosen", guild=str(guild_id), reason=str(error))
+            return None
 
     async def _choose(self, chain: Chain | BaselineChain, seed: str | None) -> Answer:
-        score, tries = self._settings.min_score, self._settings.max_tries
         if isinstance(chain, Chain):
-            return chain.answer(rng=self._rng, seed=seed, min_score=score, max_tries=tries)
+            return self.speak(chain, seed)
+        score, tries = self._settings.min_score, self._settings.max_tries
         deadline = time.monotonic() + _BASELINE_SECONDS
-        return await chain.answer_apart(rng=self._rng, seed=seed, min_score=score, max_tries=tries, deadline=deadline)
+        for _ in range(_BLOCKED_TRIES):
+            answer = await chain.answer_apart(
+                rng=self._rng, seed=seed, min_score=score, max_tries=tries, deadline=deadline
+            )
+            if not self._blocked.within(answer.text):
+                return answer
+        return Answer("", tries=answer.tries, reason=_ALL_BLOCKED)
+
+
+def nothing_to_say(answer: Answer) -> str:
+    """Why there is no answer, and what to do about it."""
+    return f"I have nothing to say yet. {answer.reason}\nChoose channels with `/listen add`, or `/train` me."

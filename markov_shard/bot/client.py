@@ -5,9 +5,15 @@ from typing import Any
 
 import lightbulb
 
+from markov_shard.bot.commands.autorespond import autorespond
+from markov_shard.bot.commands.forget import forget
+from markov_shard.bot.commands.help import Help
+from markov_shard.bot.commands.invite import Invite
 from markov_shard.bot.commands.listen import listen
 from markov_shard.bot.commands.mark import mark_command
-from markov_shard.bot.commands.train import Train
+from markov_shard.bot.commands.stats import Stats
+from markov_shard.bot.commands.train import Train, TrainCancel, TrainStatus
+from markov_shard.bot.failures import answer_failure
 from markov_shard.settings import Settings
 
 
@@ -23,6 +29,8 @@ def build_client(
     client = lightbulb.client_from_app(app, sync_commands=register, default_enabled_guilds=guilds)
     for kind, service in services.items():
         client.di.registry_for(lightbulb.di.Contexts.DEFAULT).register_value(kind, service)
-    for command in (mark_command(settings.slash_command_name), listen, Train):
+    commands = (listen, autorespond, Train, TrainStatus, TrainCancel, forget, Stats, Invite, Help)
+    for command in (mark_command(settings.slash_command_name), *commands):
         client.register(command)
+    client.error_handler(answer_failure)
     return client

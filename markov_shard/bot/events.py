@@ -1,7 +1,7 @@
 """What each gateway event does to what a guild's chain knows."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from markov_shard.bot.directory import ChannelDirectory, channel_row
 from markov_shard.bot.payloads import is_from_person, stored_message
@@ -15,14 +15,34 @@ Payload = Mapping[str, Any]
 FetchChannel = Callable[[int], Awaitable[ChannelRow | None]]
 """Asks Discord for a channel; None when it is gone or hidden."""
 
+
+class Answering(Protocol):
+    """What answers messages; see `bot.responder`. Nothing here blocks."""
+
+    def consider_command(self, guild_id: int, directory: ChannelDirectory, payload: Payload) -> bool:
+        """Whether the message is a command to the bot, which is followed and not learned."""
+
+    def consider(self, guild_id: int, directory: ChannelDirectory, payload: Payload) -> None:
+        """Answers an ordinary message, where it is to be answered."""
+
+    def consider_direct(self, payload: Payload) -> None:
+        """Answers a direct message."""
+
+    def places_changed(self, guild_id: int) -> None:
+        """A guild's channels or roles changed."""
+
+
 _Handler = Callable[[int, ChannelDirectory, int, Payload], Awaitable[None]]
 
 
 class GuildEvents:
     """Applies one shard's events; the caller keeps the order within a guild."""
 
-    def __init__(self, owner: Owner, guilds: Guilds, database: Database, fetch_channel: FetchChannel) -> None:
+    def __init__(
+        self, owner: Owner, guilds: Guilds, database: Database, fetch_channel: FetchChannel, responder: Answering
+    ) -> None:
         self._owner = owner
+        self._responder = responder
         self._guilds = guilds
         self._database = database
         self._fetch_channel = fetch_channel
@@ -38,33 +58,59 @@ class GuildEvents:
             "THREAD_DELETE": self._channel_gone,
             "GUILD_CREATE": self._guild,
             "GUILD_DELETE": self._guild_gone,
+            "GUILD_UPDATE": self._guild_changed,
+            "GUILD_ROLE_CREATE": self._role,
+            "GUILD_ROLE_UPDATE": self._role,
+            "GUILD_ROLE_DELETE": self._role_gone,
         }
 
     def handles(self, name: str) -> bool:
         """Whether an event of that name does anything here."""
         return name in self._handlers
 
-    def learn(self, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> bool | None:
-        """Learns a message if its channel is listened to; None when the channel must be asked for first."""
+    def take(self, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> bool:
+        """Learns a message if its channel is listened to, and answers it if it is to be answered.
+
+        False, and nothing done, when the channel must be asked for first.
+        """
+        if not is_from_person(payload):
+            return True
         channel_id = int(payload["channel_id"])
         listened = directory.is_listened(channel_id)
-        if listened and is_from_person(payload):
+        if listened is None:
+            return False
+        if self._responder.consider_command(guild_id, directory, payload):
+            return True
+        if listened and int(payload["author"]["id"]) not in directory.opted_out:
             message = stored_message(payload, nsfw=directory.is_nsfw(channel_id))
             if message.content.split():
                 self._guilds.learn(guild_id, self._owner, message, seq)
-        return listened
+        self._responder.consider(guild_id, directory, payload)
+        return True
+
+    def direct(self, payload: Payload) -> None:
+        """Answers a message outside of guilds; nothing is learned there."""
+        self._responder.consider_direct(payload)
 
     async def handle(self, name: str, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:
         """Applies an event that `handles` is true for; done when its effect is stored or, for a message, buffered."""
         await self._handlers[name](guild_id, directory, seq, payload)
 
     async def _message(self, guild_id: int, directory: ChannelDirectory, seq: int, payload: Payload) -> None:
-        if self.learn(guild_id, directory, seq, payload) is None:
+        if not self.take(guild_id, directory, seq, payload):
             row = await self._fetch_channel(int(payload["channel_id"]))
             if row is None:
                 return
             await self._note(guild_id, directory, [row])
-            self.learn(guild_id, directory, seq, payload)
+            self.take(guild_id, directory, seq, payload)
+
+    async def ask(self, guild_id: int, directory: ChannelDirectory, channel_id: int) -> None:
+        """Gets to know a channel, and the one it hangs under, where no event has told of them."""
+        for _ in range(2):
+            unknown = [known for known in directory.with_parent(channel_id) if not directory.knows(known)]
+            for known in unknown:
+                if (row := await self._fetch_channel(known)) is not None:
+                    await self._note(guild_id, directory, [row])
 
     async def _edit(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
         if "content" not in payload or not payload.get("edited_timestamp") or not is_from_person(payload):
@@ -88,6 +134,7 @@ class GuildEvents:
             await forget_channels(connection, guild_id, gone)
 
     async def _channel(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        self._responder.places_changed(guild_id)
         await self._note(guild_id, directory, [channel_row(payload)])
 
     async def _guild(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
@@ -95,7 +142,19 @@ class GuildEvents:
         async with self._database.connection() as connection:
             await mark_joined(connection, guild_id)
         await self._note(guild_id, directory, rows)
+        directory.staff.note_guild(payload)
         directory.complete = True
+
+    async def _guild_changed(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        directory.staff.note_guild(payload)
+
+    async def _role(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        directory.staff.note_role(payload["role"])
+        self._responder.places_changed(guild_id)
+
+    async def _role_gone(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        directory.staff.drop_role(int(payload["role_id"]))
+        self._responder.places_changed(guild_id)
 
     async def _guild_gone(self, guild_id: int, _: ChannelDirectory, __: int, payload: Payload) -> None:
         if not payload.get("unavailable"):  # an outage is not a removal
@@ -106,7 +165,7 @@ class GuildEvents:
         """Takes channels in, and keeps those that a resume in another process would need to know."""
         for row in rows:
             directory.note(row)
-        kept = [row for row in rows if directory.is_listened(row.channel_id)]
+        kept = [row for row in rows if directory.has_settings(row.channel_id)]
         if kept:
             async with self._database.connection() as connection:
                 await save_channels(connection, guild_id, kept)

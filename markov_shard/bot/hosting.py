@@ -4,14 +4,14 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import hikari
 
-from markov_shard.bot.events import GuildEvents
+from markov_shard.bot.events import Answering, GuildEvents
 from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint
 from markov_shard.bot.intake import Intake
 from markov_shard.bot.timing import ReplyClock
@@ -106,8 +106,14 @@ class Hosting:
         activity: hikari.Activity | None = None,
         reply_clock: ReplyClock | None = None,
         on_settled: Callable[[], None] = lambda: None,
+        *,
+        responder: Callable[[], Answering],
+        ignored: Collection[int] = frozenset(),
     ) -> None:
-        """`on_settled` is called when a resharding is over."""
+        """`on_settled` is called when a resharding is over; `responder` gives what answers messages, once shards start.
+
+        `ignored`: channels never learned from.
+        """
         self._on_settled = on_settled
         self._bot = bot
         self._database = database
@@ -117,6 +123,8 @@ class Hosting:
         self._gate = gate
         self._activity = activity
         self._reply_clock = reply_clock or ReplyClock()
+        self._responder = responder
+        self._ignored = ignored
         self.events: Counter[str] = Counter()
         """Gateway events received, by name."""
         self._gone_resumes = self._gone_identifies = 0
@@ -136,8 +144,8 @@ class Hosting:
         session = await self._sessions.load(shard.shard_count, shard.shard_id)
         resume = ResumePoint(session.session_id, session.seq, session.resume_url, session.user_id) if session else None
         owner = Owner(shard.shard_id, shard.shard_count, shard.epoch, Position(resume.seq if resume else 0))
-        events = GuildEvents(owner, self._guilds, self._database, self._fetch_channel)
-        hosted = _Hosted(owner, Intake(owner, events, self._database), saved=resume)
+        events = GuildEvents(owner, self._guilds, self._database, self._fetch_channel, self._responder())
+        hosted = _Hosted(owner, Intake(owner, events, self._database, ignored=self._ignored), saved=resume)
         self._hosted[shard.key] = hosted
         try:
             hosted.shard = await self._bot.add_shard(

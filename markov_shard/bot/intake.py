@@ -6,7 +6,7 @@ another, and carry no sequence number, without which no position to resume from 
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from structlog.contextvars import bind_contextvars
@@ -17,6 +17,7 @@ from markov_shard.errors import MarkovShardError, SupersededError
 from markov_shard.guilds.owner import Owner
 from markov_shard.logs import get_logger
 from markov_shard.store.channels import read_channels
+from markov_shard.store.members import opted_out
 from markov_shard.store.pool import Database
 
 _log = get_logger(__name__)
@@ -42,7 +43,11 @@ class _GuildQueue:
 class Intake:
     """Turns the events of one shard into learning; `handle` is called for each, in order."""
 
-    def __init__(self, owner: Owner, events: GuildEvents, database: Database) -> None:
+    def __init__(
+        self, owner: Owner, events: GuildEvents, database: Database, *, ignored: Collection[int] = frozenset()
+    ) -> None:
+        """`ignored`: channels that are never learned from."""
+        self._ignored = ignored
         self._owner = owner
         self._events = events
         self._database = database
@@ -57,10 +62,12 @@ class Intake:
         guild_id = _guild_of(name, payload)
         if self._closed or payload is None or guild_id is None or not self._events.handles(name):
             position.seen(seq)
+            if name == "MESSAGE_CREATE" and payload is not None and not self._closed:
+                self._events.direct(payload)
             return
         queue = self._queues.setdefault(guild_id, _GuildQueue())
         at_once = queue.directory if queue.task is None and name == "MESSAGE_CREATE" else None
-        if at_once is not None and self._events.learn(guild_id, at_once, seq, payload) is not None:
+        if at_once is not None and self._events.take(guild_id, at_once, seq, payload):
             position.seen(seq)
             return
         queue.waiting.append(_Waiting(position.open(seq), seq, name, payload))
@@ -95,12 +102,21 @@ class Intake:
     async def _directory(self, guild_id: int, queue: _GuildQueue) -> ChannelDirectory:
         if queue.directory is None:
             async with self._database.connection() as connection:
-                queue.directory = ChannelDirectory(await read_channels(connection, guild_id))
+                channels, gone = await read_channels(connection, guild_id), await opted_out(connection, guild_id)
+            if queue.directory is None:  # a command may have asked at the same time, and have changed it since
+                queue.directory = ChannelDirectory(channels, opted_out=gone, ignored=self._ignored)
         return queue.directory
 
     async def directory(self, guild_id: int) -> ChannelDirectory:
         """The guild's channels, for commands that show or change them."""
         return await self._directory(guild_id, self._queues.setdefault(guild_id, _GuildQueue()))
+
+    async def is_restricted(self, guild_id: int, channel_id: int) -> bool:
+        """Whether the channel, or the one a thread hangs under, is age-restricted; asks Discord where nobody told."""
+        directory = await self.directory(guild_id)
+        if not directory.knows(channel_id):
+            await self._events.ask(guild_id, directory, channel_id)
+        return directory.is_nsfw(channel_id)
 
     async def settle(self) -> None:
         """Waits until every event taken so far has done its work."""

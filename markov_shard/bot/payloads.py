@@ -1,6 +1,6 @@
 """Discord's message objects, as far as learning reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markov_shard.store.messages import StoredMessage, clean_text
@@ -14,6 +14,27 @@ def is_from_person(payload: Mapping[str, Any]) -> bool:
     """Whether a person wrote the message: not a bot, a webhook or Discord itself."""
     author = payload.get("author") or {}
     return not author.get("bot") and "webhook_id" not in payload and payload.get("type", 0) in _LEARNED_TYPES
+
+
+def author_of(payload: Mapping[str, Any]) -> int:
+    """Who wrote the message."""
+    return int(payload["author"]["id"])
+
+
+def roles_of(payload: Mapping[str, Any]) -> Sequence[int]:
+    """The author's roles, which come with messages of guilds."""
+    return [int(role) for role in (payload.get("member") or {}).get("roles", ())]
+
+
+def mentions(payload: Mapping[str, Any], user_id: int) -> bool:
+    """Whether the message mentions a user, as an answer to one of theirs does too."""
+    wanted = str(user_id)
+    return any(mentioned["id"] == wanted for mentioned in payload.get("mentions", ()))
+
+
+def written_at(message_id: int) -> float:
+    """When a message was written, in Unix time: its ID says so."""
+    return ((message_id >> 22) + 1_420_070_400_000) / 1000
 
 
 def stored_message(payload: Mapping[str, Any], *, nsfw: bool) -> StoredMessage:

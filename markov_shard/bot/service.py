@@ -1,8 +1,8 @@
 """A whole shard process: the bot, the shards it owns, what its guilds learn and answer."""
 
 import asyncio
+import base64
 import contextlib
-import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -10,16 +10,17 @@ from typing import Any
 import hikari
 import orjson
 
-from markov_shard.bot.answers import Answers, Stage
+from markov_shard.bot.answers import Stage
 from markov_shard.bot.client import build_client
 from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.gateway import FleetBot, IdentifyGate
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.measures import measure_gateway, measure_learning, shard_figures
-from markov_shard.bot.permissions import Permissions
+from markov_shard.bot.talking import Talking
 from markov_shard.bot.timing import ReplyClock
 from markov_shard.bot.trainer import Trainer
-from markov_shard.errors import SettingsError
+from markov_shard.bot.upkeep import Upkeep
+from markov_shard.errors import MarkovShardError, SettingsError
 from markov_shard.flags import first_rollouts
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.learner import Learner
@@ -28,6 +29,7 @@ from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.health import Finding, Verdict
 from markov_shard.health.metrics import Metrics
+from markov_shard.logs import get_logger
 from markov_shard.ownership.runner import ShardHealth
 from markov_shard.rest import refresh_urls
 from markov_shard.runtime import Runtime
@@ -39,10 +41,13 @@ from markov_shard.shared.news import News, listen
 from markov_shard.shared.sessions import Sessions
 from markov_shard.store.flags import read_flags
 from markov_shard.store.messages import drop_attachment
-from markov_shard.store.pool import Database
 from markov_shard.training.pool import WorkPool
 
-INTENTS = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
+_log = get_logger(__name__)
+
+INTENTS = (
+    hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.DM_MESSAGES | hikari.Intents.MESSAGE_CONTENT
+)
 
 
 def require_token(settings: Settings) -> str:
@@ -53,6 +58,15 @@ def require_token(settings: Settings) -> str:
             "setting TOKEN is not set: put the bot's token into .env, or use `markov-shard up` without one"
         )
     return token
+
+
+def bot_id_of(token: str) -> int:
+    """The bot's own ID, which its token begins with. Raises SettingsError."""
+    first = token.partition(".")[0]
+    try:
+        return int(base64.b64decode(first + "=" * (-len(first) % 4)))
+    except ValueError:
+        raise SettingsError("setting TOKEN is not a Discord bot token: it does not begin with the bot's ID") from None
 
 
 def build_bot(settings: Settings) -> FleetBot:
@@ -120,6 +134,7 @@ class ShardService:
             memory_limit=settings.chain_cache_memory_limit << 20,
             from_images=lambda guild_id: self.flags.is_on("markov_store", guild_id),
             on_damaged=lambda guild_id: self._spawn(self.trainer.request_compile(guild_id)),
+            on_removed=lambda urls: self._spawn(self.cdn_urls.forget(urls)),
         )
         self.bot = build_bot(settings)
         self.hosting = Hosting(
@@ -132,31 +147,32 @@ class ShardService:
             hikari.Activity(name=settings.activity) if settings.activity else None,
             self.reply_clock,
             on_settled=lambda: self._spawn(self.guilds.refresh_all()),
+            responder=lambda: self.talking.responder,
+            ignored=settings.ignored_channel_ids,
         )
         self._answer_seconds = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
         self._stages = self.metrics.stages(
             "markov_answer_stage_seconds", "Seconds the stages of an answer took, where monitored"
         )
-        self.answers = Answers(self.guilds, self.hosting, settings, random.Random(), self._observe)
         self.cdn_urls = CdnUrls(
             runtime.redis,
             lambda urls: refresh_urls(self.bot.rest, urls),
             holder=runtime.name,
             on_gone=self._drop_attachment,
         )
-        self._measure()
-        self._client = build_client(
+        self.talking = Talking(
+            runtime,
             self.bot,
-            settings,
-            {
-                Answers: self.answers,
-                CdnUrls: self.cdn_urls,
-                Hosting: self.hosting,
-                Database: runtime.database,
-                Permissions: Permissions(settings),
-                Trainer: self.trainer,
-            },
+            bot_id_of(require_token(settings)),
+            self.guilds,
+            self.hosting,
+            self.trainer,
+            self.cdn_urls,
+            self._observe,
         )
+        self.upkeep = Upkeep(runtime.database, self.guilds, self.hosting, settings)
+        self._measure()
+        self._client = build_client(self.bot, settings, self.talking.services)
 
     def _measure(self) -> None:
         measure_gateway(self.metrics, self.hosting)
@@ -205,13 +221,14 @@ class ShardService:
             background = [
                 group.create_task(self.learner.run(), name="learner"),
                 group.create_task(self.flags.follow(), name="flags"),
-                group.create_task(
-                    listen(self._runtime.redis, on_news=self._on_news, on_gap=self.guilds.refresh_all), name="news"
-                ),
+                group.create_task(self.upkeep.run(), name="upkeep"),
+                group.create_task(self._drop_stale_files(), name="stale image files"),
+                group.create_task(listen(self._runtime.redis, on_news=self._on_news, on_gap=self._on_gap), name="news"),
             ]
             try:
                 yield
             finally:
+                await self.talking.responder.settle()
                 for task in background:
                     task.cancel()
                 if self.bot.is_alive:
@@ -219,7 +236,25 @@ class ShardService:
                 self.cpu_work.close()
 
     async def _on_news(self, news: News) -> None:
-        self._spawn(self.guilds.refresh(news.guild_id))
+        self._spawn(self._take_up(news))
+
+    async def _take_up(self, news: News) -> None:
+        try:
+            await self.guilds.refresh(news.guild_id)
+            if news.what == "removal":
+                await self._opener.drop_stale_files(news.guild_id)
+        except MarkovShardError as error:
+            _log.warning("what changed of a guild cannot be taken up", guild=str(news.guild_id), reason=str(error))
+
+    async def _on_gap(self) -> None:
+        await self.guilds.refresh_all()
+        await self._drop_stale_files()
+
+    async def _drop_stale_files(self) -> None:
+        try:
+            await self._opener.drop_all_stale_files()
+        except MarkovShardError as error:
+            _log.warning("image files were not looked through", reason=str(error))
 
     def figures(self) -> Mapping[str, Any]:
         """For the heartbeat."""

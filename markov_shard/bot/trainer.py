@@ -7,8 +7,9 @@ from markov_shard.errors import MarkovShardError
 from markov_shard.guilds.guild import Guild
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
-from markov_shard.store.jobs import FINISHED, Job, read_job
-from markov_shard.training.requests import request_compile, request_training
+from markov_shard.store.jobs import FINISHED, last_training, unfinished_training
+from markov_shard.training.progress import JobProgress, read_progress
+from markov_shard.training.requests import cancel_job, request_compile, request_training
 
 _log = get_logger(__name__)
 
@@ -28,19 +29,36 @@ class Trainer:
         """Queues a training job; returns its ID. Raises JobError when the guild has an unfinished one."""
         return await request_training(self._runtime, guild_id, url=url, clean=clean, user_id=user_id)
 
-    async def progress(self, guild_id: int, job_id: int) -> AsyncIterator[str]:
-        """How the job stands, in words, each time that changes, until it is finished."""
-        told = ""
+    async def status(self, guild_id: int) -> JobProgress | None:
+        """How the guild's training stands, or the last one's end; None when there never was one."""
+        async with self._runtime.database.connection() as connection:
+            job = await unfinished_training(connection, guild_id) or await last_training(connection, guild_id)
+            return await read_progress(connection, guild_id, job.job_id) if job is not None else None
+
+    async def cancel(self, guild_id: int, *, by: str) -> str | None:
+        """Cancels the guild's training and says what was kept; None when there is none. Raises JobError."""
+        async with self._runtime.database.connection() as connection:
+            job = await unfinished_training(connection, guild_id)
+        return None if job is None else str(await cancel_job(self._runtime, job.job_id, by=by))
+
+    async def progress(self, guild_id: int, job_id: int) -> AsyncIterator[JobProgress]:
+        """How the job stands, each time that changes, until it is finished; less often the longer it takes."""
+        told: JobProgress | None = None
+        delay = self._poll_seconds
         while True:
             async with self._runtime.database.connection() as connection:
-                job = await read_job(connection, guild_id, job_id)
-            text = describe(job)
-            if text != told:
-                yield text
-                told = text
-            if job.state in FINISHED:
+                progress = await read_progress(connection, guild_id, job_id)
+            if progress != told:
+                yield progress
+                told = progress
+            if progress.job.state in FINISHED:
                 return
-            await asyncio.sleep(self._poll_seconds)
+            await asyncio.sleep(delay)
+            delay = min(delay * 1.2, self._poll_seconds * 10)
+
+    def follow(self, work: Coroutine[object, object, object]) -> None:
+        """Keeps telling how a job stands, beside everything else."""
+        self._spawn(work)
 
     def consider_compiling(self, guild: Guild) -> None:
         """Has the image brought up to date when much was learned since: opening a chain then stays fast."""
@@ -65,16 +83,3 @@ class Trainer:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def describe(job: Job) -> str:
-    """A job's state for a member to read."""
-    counted = f"{job.messages:,} messages learned" + (f", {job.skipped:,} skipped" if job.skipped else "")
-    return {
-        "queued": f"Job {job.job_id} waits for a worker.",
-        "running": f"Job {job.job_id} is at work: {counted} so far.",
-        "done": f"Job {job.job_id} is done: {counted}. Try me now!",
-        "failed": f"Job {job.job_id} failed, and I know what I knew before: {job.error}",
-        "dead": f"Job {job.job_id} was given up: {job.error}",
-        "cancelled": f"Job {job.job_id} was cancelled.",
-    }[job.state]

@@ -62,6 +62,11 @@ class Chain:
         return self._overlay.tokens
 
     @property
+    def vocabulary(self) -> int:
+        """Different words, those included whose last message was unlearned since the image."""
+        return self._overlay.vocabulary
+
+    @property
     def overlay_size(self) -> int:
         """Transitions learned or removed since the image, repeats counted; what a compile would fold in."""
         return self._overlay.size

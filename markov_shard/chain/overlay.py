@@ -76,6 +76,11 @@ class Overlay:
             self._folds.setdefault(word.casefold(), []).append(number)
         return number
 
+    @property
+    def vocabulary(self) -> int:
+        """Different words of image and overlay."""
+        return self._first_token - 1 + len(self._words)
+
     # --- states
 
     @property

@@ -36,6 +36,8 @@ class Guild:
     """Whether there is such text; known once `opened` is there."""
     compile_asked_for: int = -1
     """The image version for which a compile was requested already."""
+    learned_file: bool = False
+    """Whether a message with an attachment was learned while the guild was in memory."""
     stored_unseen: int = 0
     """Messages stored while the chain was not in memory: nobody else counts what lies over its image."""
 
@@ -61,6 +63,7 @@ class Guild:
         for opened in self._counting(message):
             opened.chain.learn(as_learned(message))
         self.restricted = self.restricted or message.nsfw
+        self.learned_file = self.learned_file or bool(message.attachments)
 
     def unlearn(self, message: StoredMessage) -> None:
         """Takes a message out of the chains in memory that count it."""

@@ -85,6 +85,10 @@ class ImageFiles:
         with self.path(image.guild_id, image.audience, image.version).open("rb") as file:
             return os.pread(file.fileno(), CHUNK_BYTES, number * CHUNK_BYTES)
 
+    def guilds(self) -> set[int]:
+        """The guilds that have files here."""
+        return {int(match["guild"]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+
     def drop(self, guild_id: int, audience: Audience | None = None, *, before: int | None = None) -> int:
         """Removes a guild's files, all of them or those of versions below `before`; returns how many.
 

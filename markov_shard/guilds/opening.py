@@ -160,6 +160,24 @@ class ChainOpener:
                 await chain.learn_apart([Learned(m.content, m.message_id) for m in _counted(batch, audience)])
         return OpenedBaseline(chain, guild, restricted)
 
+    def drop_files(self, guild_id: int) -> None:
+        """Removes the guild's image files, all of them, from this host."""
+        self._files.drop(guild_id)
+
+    async def drop_stale_files(self, guild_id: int) -> None:
+        """Removes the files of images that are not the guild's current ones."""
+        async with self._database.connection() as connection:
+            guild = await read_guild(connection, guild_id)
+        if guild.image_version:
+            self._files.drop(guild_id, before=guild.image_version)
+        else:
+            self._files.drop(guild_id)  # purged
+
+    async def drop_all_stale_files(self) -> None:
+        """As `drop_stale_files` for every guild with files on this host: what was announced may have been missed."""
+        for guild_id in self._files.guilds():
+            await self.drop_stale_files(guild_id)
+
     async def _discard(self, row: ImageRow) -> None:
         async with self._database.transaction() as connection:
             await discard_images(connection, row.guild_id, row.version)

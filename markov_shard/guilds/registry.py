@@ -19,13 +19,17 @@ from markov_shard.guilds.removal import (
     replace_message,
 )
 from markov_shard.logs import get_logger
+from markov_shard.store.generations import clear_guild
+from markov_shard.store.guilds import read_guild
 from markov_shard.store.images import Audience, current_images, discard_images
-from markov_shard.store.messages import RemovedMessage, StoredMessage, messages_of_channels
+from markov_shard.store.members import messages_of_author
+from markov_shard.store.messages import RemovedMessage, StoredMessage, count_messages, messages_of_channels
 from markov_shard.store.pool import Connection, Database
 
 _log = get_logger(__name__)
 _OPENING_BYTES = 6 << 20  # measured: buffers and threads that opening images takes beside them
 R = TypeVar("R")
+_REMOVED_AT_ONCE = 1000
 
 
 class Guilds:
@@ -40,6 +44,7 @@ class Guilds:
         memory_limit: int,
         from_images: Callable[[int], bool] = lambda guild_id: True,
         on_damaged: Callable[[int], None] = lambda guild_id: None,
+        on_removed: Callable[[Sequence[str]], None] = lambda urls: None,
     ) -> None:
         """`memory_limit`: bytes of mapped images and overlays kept open; `on_damaged` asks for a new image.
 
@@ -51,6 +56,7 @@ class Guilds:
         self._memory_limit = max(0, memory_limit - _OPENING_BYTES)
         self._from_images = from_images
         self._on_damaged = on_damaged
+        self._on_removed = on_removed
         self._guilds: dict[int, Guild] = {}
         self._open_guilds: OrderedDict[int, Guild] = OrderedDict()  # those with chains in memory, by last use
         opener.make_room = self._make_room
@@ -70,6 +76,20 @@ class Guilds:
     def learn(self, guild_id: int, owner: Owner, message: StoredMessage, seq: int) -> None:
         """Learns a message that gateway event `seq` brought."""
         self._learner.learn(self.guild(guild_id, owner), message, seq)
+
+    def learned_file(self, guild_id: int) -> bool:
+        """Whether this process learned a message of the guild with an attachment."""
+        guild = self._guilds.get(guild_id)
+        return guild is not None and guild.learned_file
+
+    def waiting_messages(self, guild_id: int, owner: Owner) -> list[StoredMessage]:
+        """What was learned and is not stored yet."""
+        return [unstored.message for unstored in self.guild(guild_id, owner).unstored.values()]
+
+    def is_restricted(self, guild_id: int) -> bool:
+        """Whether a guild whose chain is in memory has text from age-restricted channels."""
+        guild = self._guilds.get(guild_id)
+        return guild is not None and guild.restricted
 
     async def chain(self, guild_id: int, owner: Owner, audience: Audience = "general") -> Chain | BaselineChain:
         """The guild's chain; opened when it is not in memory, once for all who ask at the same time.
@@ -153,6 +173,11 @@ class Guilds:
                 guild.close()
                 del self._open_guilds[guild.guild_id]
 
+    def memory_of(self, guild_id: int) -> int:
+        """Bytes of a guild's chains in memory."""
+        guild = self._guilds.get(guild_id)
+        return guild.memory if guild is not None else 0
+
     @property
     def memory(self) -> int:
         """Bytes of open chains: mapped images, overlays, and the objects around them."""
@@ -175,6 +200,39 @@ class Guilds:
             self._unlearn(guild, removed)
         self.unlearned += unstored + len(removed)
         return unstored + len(removed)
+
+    async def discard(self, guild_id: int, owner: Owner, unwanted: Callable[[StoredMessage], bool]) -> int:
+        """Takes back learned messages that are not stored yet; returns how many."""
+        guild = self.guild(guild_id, owner)
+        async with guild.lock:
+            gone = [key for key, unstored in guild.unstored.items() if unwanted(unstored.message)]
+            for message_id in gone:
+                self._learner.unlearn_unstored(guild, message_id)
+        return len(gone)
+
+    async def remove_author(self, guild_id: int, owner: Owner, user_id: int) -> int:
+        """Unlearns everything a member wrote; returns how many messages the chain counted."""
+        count = await self.discard(guild_id, owner, lambda message: message.author_id == user_id)
+        while True:
+            async with self._database.connection() as connection:
+                message_ids = await messages_of_author(connection, guild_id, user_id, limit=_REMOVED_AT_ONCE)
+            if not message_ids:
+                return count
+            count += await self.remove(guild_id, owner, message_ids)
+
+    async def remove_all(self, guild_id: int, owner: Owner) -> int:
+        """Unlearns everything of a guild at once; the rows are deleted by and by. Returns how many messages it had."""
+        guild = self.guild(guild_id, owner)
+        count = await self.discard(guild_id, owner, lambda _: True)
+        async with guild.lock:
+            async with self._database.transaction() as connection:
+                await owner.require(connection)
+                row = await read_guild(connection, guild_id)
+                count += await count_messages(connection, guild_id, row.generation)
+                await clear_guild(connection, guild_id)
+            guild.close()
+        self._opener.drop_files(guild_id)
+        return count
 
     async def edit(self, guild_id: int, owner: Owner, message: StoredMessage) -> bool:
         """Replaces a learned message's text; False when it was never learned."""
@@ -200,7 +258,7 @@ class Guilds:
         count = 0
         while True:
             async with self._database.connection() as connection:
-                message_ids = await messages_of_channels(connection, guild_id, channel_ids, limit=1000)
+                message_ids = await messages_of_channels(connection, guild_id, channel_ids, limit=_REMOVED_AT_ONCE)
             if not message_ids:
                 return count
             count += await self.remove(guild_id, owner, message_ids)
@@ -208,6 +266,8 @@ class Guilds:
     def _unlearn(self, guild: Guild, removed: Iterable[RemovedMessage]) -> None:
         for row in removed:
             guild.unlearn(row.message)
+            if row.attachments:
+                self._on_removed(row.attachments)
 
     async def _change(self, guild: Guild, change: Callable[[Connection, Published], Awaitable[R]]) -> R:
         """Runs a fenced transaction that needs the published images, again when a newer one came in between."""

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from markov_shard.errors import DiscordUnavailableError, MarkovShardError, RedisUnavailableError
 from markov_shard.fast_lines import FastLogger
@@ -90,6 +91,14 @@ class CdnUrls:
             ms = round((time.perf_counter() - started) * 1000, 3)
             _lines.info("Using cached CDN URL", guild=str(guild_id), ms=ms)
         return found
+
+    async def forget(self, urls: Sequence[str]) -> None:
+        """Drops what is kept of files whose message is gone; a Redis out of reach drops it within a day by itself."""
+        try:
+            for url in urls:
+                await self._redis.delete(keys.cdn_url(_digest(url)))
+        except (RedisError, OSError) as error:
+            _log.warning("kept CDN URLs could not be dropped", reason=str(error))
 
     def by_outcome(self) -> Mapping[str, float]:
         """How many questions were answered in each way."""

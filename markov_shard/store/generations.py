@@ -37,6 +37,23 @@ async def _set_training(connection: Connection, guild_id: int, generation: int |
     await connection.execute("UPDATE guilds SET training_generation = $2 WHERE guild_id = $1", guild_id, generation)
 
 
+async def clear_guild(connection: Connection, guild_id: int) -> None:
+    """Makes the guild know nothing, at once: answers come from an empty generation, and there is no image.
+
+    The old rows are left to `drop_generations`; a compile or a clean retrain under way finds itself given up.
+    """
+    guild = await lock_guild(connection, guild_id)
+    newest: int | None = await connection.fetchval("SELECT max(generation) FROM messages WHERE guild_id = $1", guild_id)
+    await connection.execute(
+        "UPDATE guilds SET generation = $2, training_generation = NULL, image_version = image_version + 1"
+        " WHERE guild_id = $1",
+        guild_id,
+        max(guild.generation, newest or 0) + 1,
+    )
+    for table in ("chain_image_chunks", "chain_images", "chain_removals"):
+        await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)
+
+
 async def drop_generations(connection: Connection, guild_id: int) -> int:
     """Deletes some rows of generations that are neither answering nor being filled; 0 when none are left.
 

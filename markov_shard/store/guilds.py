@@ -14,9 +14,11 @@ class GuildRow:
     training_generation: int | None
     learned_seq: int
     image_version: int
+    has_left: bool = False
+    """Whether the guild removed the bot."""
 
 
-_COLUMNS = "guild_id, generation, training_generation, learned_seq, image_version"
+_COLUMNS = "guild_id, generation, training_generation, learned_seq, image_version, left_at IS NOT NULL AS has_left"
 
 
 async def read_guild(connection: Connection, guild_id: int) -> GuildRow:

@@ -105,6 +105,16 @@ async def unfinished_training(connection: Connection, guild_id: int) -> Job | No
     return job_of(row) if row else None
 
 
+async def last_training(connection: Connection, guild_id: int) -> Job | None:
+    """The guild's latest training job, finished or not."""
+    row = await connection.fetchrow(
+        f"SELECT {COLUMNS} FROM jobs WHERE guild_id = $1 AND kind IN ('import', 'backfill')"
+        " ORDER BY job_id DESC LIMIT 1",
+        guild_id,
+    )
+    return job_of(row) if row else None
+
+
 async def list_jobs(connection: Connection, *, unfinished: bool = False, limit: int = 100) -> Sequence[Job]:
     """The fleet's latest jobs, newest first. Fleet-wide: reads every partition."""
     where = "WHERE state IN ('queued', 'running')" if unfinished else ""

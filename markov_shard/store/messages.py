@@ -124,6 +124,39 @@ async def drop_attachment(connection: Connection, guild_id: int, url: str) -> in
     return int(status.rsplit(" ", 1)[1])
 
 
+async def attachments_of(
+    connection: Connection, guild_id: int, generation: int, message_ids: Sequence[int], *, nsfw: bool
+) -> list[str]:
+    """URLs that some messages carry; `nsfw`: those of age-restricted channels too."""
+    rows = await connection.fetch(
+        "SELECT attachments FROM messages WHERE guild_id = $1 AND generation = $2 AND message_id = ANY($3::bigint[])"
+        " AND attachments <> '[]' AND (NOT nsfw OR $4)",
+        guild_id,
+        generation,
+        message_ids,
+        nsfw,
+    )
+    return [url for row in rows for url in _urls(row["attachments"])]
+
+
+async def some_attachments(
+    connection: Connection, guild_id: int, generation: int, place: float, *, nsfw: bool
+) -> list[str]:
+    """URLs of the message with attachments that stands nearest after `place`, 0 to 1, between the first and last."""
+    row = await connection.fetchrow(
+        "WITH carrying AS (SELECT message_id, attachments FROM messages WHERE guild_id = $1 AND generation = $2"
+        " AND attachments <> '[]' AND (NOT nsfw OR $4))"
+        " SELECT attachments FROM carrying WHERE message_id >= (SELECT min(message_id)::numeric"
+        " + (max(message_id)::numeric - min(message_id)::numeric) * $3::float8::numeric FROM carrying)"
+        " ORDER BY message_id LIMIT 1",
+        guild_id,
+        generation,
+        place,
+        nsfw,
+    )
+    return list(_urls(row["attachments"])) if row else []
+
+
 async def stream_messages(
     connection: Connection, guild_id: int, generation: int, *, after_seq: int, up_to_seq: int, batch: int
 ) -> AsyncIterator[list[StoredMessage]]:
@@ -195,6 +228,16 @@ async def count_messages(connection: Connection, guild_id: int, generation: int)
         "SELECT count(*) FROM messages WHERE guild_id = $1 AND generation = $2", guild_id, generation
     )
     return count
+
+
+async def first_message(connection: Connection, guild_id: int, generation: int) -> int | None:
+    """The ID of the oldest message that came with one; None when there is none."""
+    found: int | None = await connection.fetchval(
+        "SELECT min(message_id) FROM messages WHERE guild_id = $1 AND generation = $2 AND message_id > 0",
+        guild_id,
+        generation,
+    )
+    return found
 
 
 async def messages_of_channels(

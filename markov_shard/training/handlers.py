@@ -18,6 +18,7 @@ from markov_shard.store.jobs import Job, JobKind, note
 from markov_shard.training.authors import Authors
 from markov_shard.training.discord_pages import Pages
 from markov_shard.training.downloads import allowed_hosts, download
+from markov_shard.training.forgetting import purge_guild, scrub_images
 from markov_shard.training.history import History
 from markov_shard.training.importing import begin, finish
 from markov_shard.training.learning import compile_for, learn_file
@@ -37,7 +38,14 @@ class Handlers:
 
     def by_kind(self) -> Mapping[JobKind, Handler]:
         """For `Worker`."""
-        return {"import": self.import_file, "backfill": self.backfill, "authors": self.authors, "compile": self.compile}
+        return {
+            "import": self.import_file,
+            "backfill": self.backfill,
+            "authors": self.authors,
+            "compile": self.compile,
+            "forget": self.forget,
+            "purge": self.purge,
+        }
 
     async def import_file(self, job: Job, turn: Turn) -> None:
         """Learns an attached file; read through once before anything of it is stored."""
@@ -80,6 +88,21 @@ class Handlers:
         await self._done(job)
 
     async def _done(self, job: Job) -> None:
+        async with self._runtime.database.transaction() as connection:
+            await require_claim(connection, job)
+            await finish_job(connection, job, "done")
+
+    async def forget(self, job: Job, turn: Turn) -> None:
+        """Brings the guild's images up to date after messages went, and removes every copy of the old ones."""
+        await self._compile(job)
+        await scrub_images(self._runtime, job.guild_id)
+        async with self._runtime.database.transaction() as connection:
+            await require_claim(connection, job)
+            await finish_job(connection, job, "done")
+
+    async def purge(self, job: Job, turn: Turn) -> None:
+        """Deletes everything of a guild that removed the bot; its other jobs' rows too, once this one is done."""
+        await purge_guild(self._runtime, job.guild_id)
         async with self._runtime.database.transaction() as connection:
             await require_claim(connection, job)
             await finish_job(connection, job, "done")

@@ -11,6 +11,7 @@ from markov_shard.runtime import Runtime
 from markov_shard.shared.queue import JobQueue, Reference
 from markov_shard.store.claims import is_held, requeue_job, take_over_job
 from markov_shard.store.jobs import FINISHED, LANE_OF, Job, JobKind, create_job, find_job, unfinished_training
+from markov_shard.store.upkeep import guilds_with_removals, left_guilds
 from markov_shard.training.importing import give_up
 
 _log = get_logger(__name__)
@@ -77,6 +78,32 @@ async def _drop_abandoned(runtime: Runtime, guild_id: int) -> bool:
 async def request_compile(runtime: Runtime, guild_id: int) -> int | None:
     """A job that brings the image up to date; None when one waits already."""
     return await _request(runtime, guild_id, "compile", {}, None)
+
+
+async def request_forget(runtime: Runtime, guild_id: int) -> int | None:
+    """A job that compiles the guild's images anew and removes every copy of the old ones, after messages went."""
+    return await _request(runtime, guild_id, "forget", {}, None)
+
+
+async def request_purge(runtime: Runtime, guild_id: int) -> int | None:
+    """A job that deletes everything of a guild which removed the bot, unless it is in it again."""
+    return await _request(runtime, guild_id, "purge", {}, None)
+
+
+async def request_due_purges(runtime: Runtime) -> None:
+    """Has guilds purged that removed the bot long enough ago."""
+    async with runtime.database.connection() as connection:
+        gone = await left_guilds(connection, days=runtime.settings.guild_purge_days)
+    for guild_id in gone:
+        await request_purge(runtime, guild_id)
+
+
+async def request_due_scrubs(runtime: Runtime) -> None:
+    """Has images freed of the words of deleted messages."""
+    async with runtime.database.connection() as connection:
+        holding = await guilds_with_removals(connection)
+    for guild_id in holding:
+        await request_forget(runtime, guild_id)
 
 
 async def request_authors(runtime: Runtime, guild_id: int) -> int | None:

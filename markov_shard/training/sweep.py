@@ -9,12 +9,14 @@ from markov_shard.runtime import Runtime
 from markov_shard.shared.queue import JobQueue, Reference
 from markov_shard.store.images import stale_guilds
 from markov_shard.store.jobs import LANES, forget_old_jobs, unheld_jobs
-from markov_shard.training.requests import request_compile
+from markov_shard.training.requests import request_compile, request_due_purges, request_due_scrubs
 
 _log = get_logger(__name__)
 
 SECONDS = 15.0
 _UPKEEP_SECONDS = 3600.0
+_SCRUB_SECONDS = 12 * 3600.0
+"""How long the words of a deleted message may stay in an image's vocabulary, where nobody asked to be forgotten."""
 _IMAGE_HOURS = 24.0
 """Age from which an image is compiled anew when anything was learned or removed since, however little."""
 _COMPILES = 1000
@@ -57,5 +59,8 @@ class Sweeper:
             stale = await stale_guilds(connection, hours=_IMAGE_HOURS, limit=_COMPILES)
         for guild_id in stale:
             await request_compile(self._runtime, guild_id)
+        await request_due_purges(self._runtime)
+        if await self._queue.take_sweep("scrub", _SCRUB_SECONDS):
+            await request_due_scrubs(self._runtime)
         for lane in LANES:
             await self._queue.drop_old_consumers(lane)

@@ -1,21 +1,36 @@
 """What every command shares: answering without pinging anyone, and asking who may."""
 
+from collections.abc import Sequence
+
 import hikari
 import lightbulb
 
 from markov_shard.bot.permissions import Permissions
-from markov_shard.bot.timing import replying
+from markov_shard.bot.sending import MAX_TEXT, File
 
 GUILD_ONLY = (hikari.ApplicationContextType.GUILD,)
+ANYWHERE = (hikari.ApplicationContextType.GUILD, hikari.ApplicationContextType.BOT_DM)
+
+NOT_A_MODERATOR = "Only moderators may do that (Manage Channels, Kick Members or Move Members)."
+ONLY_SERVERS = "That only works in a server."
 
 
-async def say(ctx: lightbulb.Context, text: str, *, private: bool = False, tts: bool = False) -> None:
-    """Answers the interaction; nobody is ever mentioned by it."""
-    replying()
-    await ctx.respond(
-        text,
+async def say(
+    ctx: lightbulb.Context,
+    text: str,
+    *,
+    private: bool = False,
+    tts: bool = False,
+    file: File | None = None,
+    components: Sequence[hikari.api.ComponentBuilder] = (),
+) -> hikari.Snowflakeish:
+    """Answers the interaction, or follows up; nobody is ever mentioned by it. Returns the response's identifier."""
+    return await ctx.respond(
+        text[:MAX_TEXT],
         ephemeral=private,
         tts=tts,
+        attachment=hikari.Bytes(file.data, file.name) if file else hikari.UNDEFINED,
+        components=components or hikari.UNDEFINED,
         mentions_everyone=False,
         user_mentions=False,
         role_mentions=False,
@@ -23,15 +38,29 @@ async def say(ctx: lightbulb.Context, text: str, *, private: bool = False, tts: 
 
 
 def guild_of(ctx: lightbulb.Context) -> int:
-    """The guild the command was used in; commands are registered for guilds only."""
+    """The guild the command was used in; only after `refuse_outside_guilds`."""
     assert ctx.guild_id is not None
     return int(ctx.guild_id)
 
 
-async def refuse_non_moderator(ctx: lightbulb.Context, permissions: Permissions) -> bool:
-    """True, and the member told why, unless they may change what the bot learns."""
-    granted = ctx.member.permissions if ctx.member else hikari.Permissions.NONE
-    if permissions.may_manage(int(ctx.user.id), granted):
+async def refuse_outside_guilds(ctx: lightbulb.Context) -> bool:
+    """True, and the user told why, when the command came as a direct message."""
+    if ctx.guild_id is not None:
         return False
-    await say(ctx, "Only moderators may do that (Manage Channels, Kick Members or Move Members).", private=True)
+    await say(ctx, ONLY_SERVERS, private=True)
     return True
+
+
+async def refuse_non_moderator(ctx: lightbulb.Context, permissions: Permissions) -> bool:
+    """True, and the member told why, unless they may change what the bot learns in this guild."""
+    if await refuse_outside_guilds(ctx):
+        return True
+    if permissions.may_manage(int(ctx.user.id), granted_to(ctx.member)):
+        return False
+    await say(ctx, NOT_A_MODERATOR, private=True)
+    return True
+
+
+def granted_to(member: hikari.Member | None) -> hikari.Permissions:
+    """What a member of an interaction may do in its channel; nothing where there is no member."""
+    return member.permissions if isinstance(member, hikari.InteractionMember) else hikari.Permissions.NONE

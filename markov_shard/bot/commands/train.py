@@ -1,15 +1,26 @@
-"""`/train`: teach the guild's chain from an attached file or from its channels' history."""
-
-import asyncio
-import contextlib
+"""`/train`, `/train-status` and `/train-cancel`: teach the guild's chain from a file or from its channels' history."""
 
 import hikari
 import lightbulb
 
-from markov_shard.bot.commands.common import GUILD_ONLY, guild_of, refuse_non_moderator, say
+from markov_shard.bot.commands.common import GUILD_ONLY, guild_of, refuse_non_moderator, refuse_outside_guilds, say
 from markov_shard.bot.permissions import Permissions
+from markov_shard.bot.progress import ProgressMessage, progress_embed
+from markov_shard.bot.sending import Messenger
 from markov_shard.bot.trainer import Trainer
 from markov_shard.errors import JobError
+
+NO_TRAINING = "I am not being trained here. `/train` begins."
+
+
+def announced(job_id: int, filename: str | None, *, clean: bool) -> str:
+    """What a member is told when a training is queued; what a clean one replaces is said first of all."""
+    what = f"`{filename[:100]}`" if filename else "the history of the channels I learn from"
+    if clean:
+        how = "**What I know now is replaced** by it once it is complete; `clean: False` would keep it."
+    else:
+        how = "I keep what I know."
+    return f"Job {job_id}: I learn {what}. {how} `/train-status` shows how it goes, `/train-cancel` ends it."
 
 
 class Train(
@@ -24,25 +35,55 @@ class Train(
     json = lightbulb.attachment("json", "A JSON file of messages, or a DiscordChatExporter export", default=None)
 
     @lightbulb.invoke
-    async def invoke(self, ctx: lightbulb.Context, trainer: Trainer, permissions: Permissions) -> None:
+    async def invoke(
+        self,
+        ctx: lightbulb.Context,
+        app: hikari.GatewayBot,
+        trainer: Trainer,
+        messenger: Messenger,
+        permissions: Permissions,
+    ) -> None:
         if await refuse_non_moderator(ctx, permissions):
             return
         attachment: hikari.Attachment | None = self.json
+        guild_id = guild_of(ctx)
         try:
             job_id = await trainer.request(
-                guild_of(ctx), url=attachment.url if attachment else None, clean=self.clean, user_id=int(ctx.user.id)
+                guild_id, url=attachment.url if attachment else None, clean=self.clean, user_id=int(ctx.user.id)
             )
         except JobError as error:
             await say(ctx, f"I cannot start that: {error}", private=True)
             return
-        what = f"`{attachment.filename}`" if attachment else "the history of the channels I learn from"
-        how = "and forget the rest once it is complete" if self.clean else "and keep what I know"
-        await say(ctx, f"Job {job_id}: I learn {what} {how}.")
-        await self._follow(ctx, trainer, job_id)
+        await say(ctx, announced(job_id, attachment.filename if attachment else None, clean=self.clean))
+        interaction = ctx.interaction
+        shown = ProgressMessage(lambda: app.rest, messenger, guild_id, int(ctx.channel_id), interaction=interaction)
+        trainer.follow(shown.follow(trainer.progress(guild_id, job_id)))
 
-    async def _follow(self, ctx: lightbulb.Context, trainer: Trainer, job_id: int) -> None:
-        """Keeps the answer up to date while the interaction's token lives (15 minutes)."""
-        with contextlib.suppress(TimeoutError, hikari.HikariError):
-            async with asyncio.timeout(14 * 60):
-                async for text in trainer.progress(guild_of(ctx), job_id):
-                    await ctx.interaction.edit_initial_response(text)
+
+class TrainStatus(
+    lightbulb.SlashCommand, name="train-status", description="Show how my training goes", contexts=GUILD_ONLY
+):
+    @lightbulb.invoke
+    async def invoke(self, ctx: lightbulb.Context, trainer: Trainer) -> None:
+        if await refuse_outside_guilds(ctx):
+            return
+        progress = await trainer.status(guild_of(ctx))
+        if progress is None:
+            await say(ctx, NO_TRAINING, private=True)
+        else:
+            await ctx.respond(embed=progress_embed(progress))
+
+
+class TrainCancel(
+    lightbulb.SlashCommand, name="train-cancel", description="End my training (moderators)", contexts=GUILD_ONLY
+):
+    @lightbulb.invoke
+    async def invoke(self, ctx: lightbulb.Context, trainer: Trainer, permissions: Permissions) -> None:
+        if await refuse_non_moderator(ctx, permissions):
+            return
+        try:
+            said = await trainer.cancel(guild_of(ctx), by=f"user {ctx.user.id}")
+        except JobError as error:
+            await say(ctx, f"That cannot be cancelled: {error}", private=True)
+            return
+        await say(ctx, f"{said[0].upper()}{said[1:]}." if said else NO_TRAINING, private=said is None)

@@ -1,0 +1,105 @@
+"""What keeps storage within its limits: the old, the surplus, and guilds that are gone."""
+
+from markov_shard.store.images import Audience, ImageRow
+from markov_shard.store.pool import Connection
+
+
+async def expired_messages(
+    connection: Connection, guild_id: int, generation: int, *, before: int, limit: int
+) -> list[int]:
+    """IDs below `before`, which is an ID as the oldest message kept would have; imports without IDs never expire."""
+    rows = await connection.fetch(
+        "SELECT message_id FROM messages WHERE guild_id = $1 AND generation = $2 AND message_id > 0 AND message_id < $3"
+        " ORDER BY message_id LIMIT $4",
+        guild_id,
+        generation,
+        before,
+        limit,
+    )
+    return [row["message_id"] for row in rows]
+
+
+async def surplus_messages(
+    connection: Connection, guild_id: int, generation: int, *, keep: int, limit: int
+) -> list[int]:
+    """IDs of the oldest messages beyond `keep`; imports without IDs count as the oldest."""
+    rows = await connection.fetch(
+        "SELECT message_id FROM messages WHERE guild_id = $1 AND generation = $2"
+        " ORDER BY message_id DESC OFFSET $3 LIMIT $4",
+        guild_id,
+        generation,
+        keep,
+        limit,
+    )
+    return [row["message_id"] for row in rows]
+
+
+async def present_guilds(connection: Connection) -> list[int]:
+    """Guilds that the bot is in. Fleet-wide: reads every partition."""
+    rows = await connection.fetch("SELECT guild_id FROM guilds WHERE left_at IS NULL")
+    return [row["guild_id"] for row in rows]
+
+
+async def left_guilds(connection: Connection, *, days: float) -> list[int]:
+    """Guilds that removed the bot at least `days` ago and have no purge under way. Fleet-wide."""
+    rows = await connection.fetch(
+        "SELECT guild_id FROM guilds WHERE left_at <= now() - make_interval(secs => $1 * 86400)"
+        " AND NOT EXISTS (SELECT FROM jobs WHERE jobs.guild_id = guilds.guild_id AND kind = 'purge'"
+        " AND state IN ('queued', 'running'))",
+        days,
+    )
+    return [row["guild_id"] for row in rows]
+
+
+async def guilds_with_removals(connection: Connection) -> list[int]:
+    """Guilds whose published image still holds words of removed messages. Fleet-wide: reads every partition."""
+    rows = await connection.fetch("SELECT DISTINCT guild_id FROM chain_removals")
+    return [row["guild_id"] for row in rows]
+
+
+async def drop_old_images(connection: Connection, guild_id: int) -> list[ImageRow]:
+    """Deletes every image but the current ones, the last one before them too; the guild's row must be locked."""
+    rows = await connection.fetch(
+        "DELETE FROM chain_images AS i USING guilds AS g WHERE i.guild_id = $1 AND g.guild_id = $1"
+        " AND i.version <> g.image_version RETURNING i.guild_id, i.audience, i.version, i.generation, i.covers_seq,"
+        " i.state_size, i.messages, i.bytes, i.crc32",
+        guild_id,
+    )
+    await connection.execute(
+        "DELETE FROM chain_image_chunks AS c USING guilds AS g WHERE c.guild_id = $1 AND g.guild_id = $1"
+        " AND c.version <> g.image_version",
+        guild_id,
+    )
+    return [ImageRow(**row) for row in rows]
+
+
+async def all_images(connection: Connection, guild_id: int) -> list[tuple[Audience, int, int]]:
+    """Audience, version and bytes of every image of a guild that is stored."""
+    rows = await connection.fetch("SELECT audience, version, bytes FROM chain_images WHERE guild_id = $1", guild_id)
+    return [(row["audience"], row["version"], row["bytes"]) for row in rows]
+
+
+async def delete_guild(connection: Connection, guild_id: int) -> None:
+    """Deletes what is left of a guild whose messages are gone; who opted out there stays opted out."""
+    for table in (
+        "chain_image_chunks",
+        "chain_images",
+        "chain_removals",
+        "tombstones",
+        "channels",
+        "job_chunks",
+        "guilds",
+    ):
+        await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)
+
+
+async def mark_absent(connection: Connection, shard_count: int, shard_id: int, present: list[int]) -> int:
+    """Notes that the bot is not in a shard's other guilds any more; returns how many. Fleet-wide."""
+    status: str = await connection.execute(
+        "UPDATE guilds SET left_at = now() WHERE left_at IS NULL AND (guild_id >> 22) % $1 = $2"
+        " AND guild_id <> ALL($3::bigint[])",
+        shard_count,
+        shard_id,
+        present,
+    )
+    return int(status.rsplit(" ", 1)[1])

@@ -1,0 +1,73 @@
+"""Making a deletion real everywhere: old images and their copies go, and guilds that are gone go altogether.
+
+Rows and answers lose a message in the transaction that deletes it. Its words may still lie in the published image,
+which names no author but holds a vocabulary: a new image is compiled, and every copy of the old ones removed.
+"""
+
+from collections.abc import Sequence
+
+from markov_shard.logs import get_logger
+from markov_shard.runtime import Runtime
+from markov_shard.shared.connect import redis_errors, server_of
+from markov_shard.shared.image_cache import ImageCache
+from markov_shard.shared.news import News, announce
+from markov_shard.store.generations import clear_guild
+from markov_shard.store.guilds import lock_guild, read_guild
+from markov_shard.store.images import Audience
+from markov_shard.store.messages import count_messages
+from markov_shard.store.upkeep import all_images, delete_guild, drop_old_images
+from markov_shard.training.importing import drop_old
+
+_log = get_logger(__name__)
+
+
+async def scrub_images(runtime: Runtime, guild_id: int) -> None:
+    """Removes every image before the current one from Postgres and Redis, and has each host remove its files.
+
+    Raises RedisUnavailableError, before anything in Postgres is gone, when Redis is away: to be tried again.
+    """
+    async with runtime.database.transaction() as connection:
+        await lock_guild(connection, guild_id)
+        old = await drop_old_images(connection, guild_id)
+        await _drop_cached(runtime, guild_id, [(row.audience, row.version, row.bytes) for row in old])
+    await announce(runtime.redis, News(guild_id, "removal"))
+
+
+async def clear_stored(runtime: Runtime, guild_id: int) -> int:
+    """Makes a guild know nothing, whoever owns it; returns how many messages it had.
+
+    Its owner hears of it at once, and drops what it had in memory.
+    """
+    async with runtime.database.transaction() as connection:
+        guild = await lock_guild(connection, guild_id)
+        count = await count_messages(connection, guild_id, guild.generation)
+        await _drop_cached(runtime, guild_id, await all_images(connection, guild_id))
+        await clear_guild(connection, guild_id)
+    await announce(runtime.redis, News(guild_id, "removal"))
+    await drop_old(runtime.database, guild_id)
+    return count
+
+
+async def purge_guild(runtime: Runtime, guild_id: int) -> int:
+    """Deletes everything of a guild that removed the bot, its settings too; returns how many messages it had.
+
+    Who opted out of being learned there stays opted out. Nothing is done for a guild that the bot is in again.
+    """
+    async with runtime.database.connection() as connection:
+        if not (await read_guild(connection, guild_id)).has_left:
+            _log.info("a guild is not purged: the bot is in it again", guild=str(guild_id))
+            return 0
+    count = await clear_stored(runtime, guild_id)
+    async with runtime.database.transaction() as connection:
+        await lock_guild(connection, guild_id)
+        await delete_guild(connection, guild_id)
+    await announce(runtime.redis, News(guild_id, "removal"))
+    _log.info("a guild is purged", guild=str(guild_id), messages=count)
+    return count
+
+
+async def _drop_cached(runtime: Runtime, guild_id: int, images: Sequence[tuple[Audience, int, int]]) -> None:
+    cache = ImageCache(runtime.redis)
+    with redis_errors(server_of(runtime.redis)):
+        for audience, version, size in images:
+            await cache.drop(guild_id, audience, version, size)
