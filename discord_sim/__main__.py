@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
 from discord_sim.demo import add_application, add_demo
 from discord_sim.gateway.server import GatewayLimits
+from discord_sim.rest.contract import Contract
 from discord_sim.rest.limits import RestLimits
 from discord_sim.server import DiscordSim
 
@@ -26,6 +28,11 @@ from discord_sim.server import DiscordSim
 @click.option("--rest-limits/--no-rest-limits", default=True, help="Enforce REST's rate limits; off for measuring.")
 @click.option("--log/--no-log", "recording", default=True, help="Keep the log of requests and events; off for load.")
 @click.option("--stubs", type=click.IntRange(0, 1_000_000), default=0, help="Servers to make up beside others.")
+@click.option(
+    "--check-answers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Discord's OpenAPI document, to check every REST answer against; for tests.",
+)
 def command(
     host: str,
     port: int,
@@ -37,6 +44,7 @@ def command(
     rest_limits: bool,
     recording: bool,
     stubs: int,
+    check_answers: Path | None,
 ) -> None:
     """A local stand-in for Discord: gateway, REST, CDN and a chat page, in memory.
 
@@ -44,7 +52,8 @@ def command(
     """
     limits = GatewayLimits(heartbeat, max_concurrency, sessions_a_day)
     rest = RestLimits() if rest_limits else RestLimits(buckets=False, global_per_second=None)
-    sim = DiscordSim(public_url=public_url, limits=limits, rest_limits=rest)
+    contract = Contract.read(check_answers) if check_answers else None
+    sim = DiscordSim(public_url=public_url, limits=limits, rest_limits=rest, contract=contract)
     sim.journal.recording = recording
     add_application(sim)
     sim.world.guilds.add_stubs(stubs)

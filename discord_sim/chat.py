@@ -30,6 +30,7 @@ class Draft:
     components: list[Json] = field(default_factory=list)
     allowed_mentions: Json | None = None
     reply_to: int | None = None
+    reply_must_exist: bool = False
     nonce: str | int | None = None
     enforce_nonce: bool = False
     flags: int = 0
@@ -160,6 +161,16 @@ class Chat:
             if guild is not None and (member := guild.members.get(user.id)):
                 data["member"] = shapes.member(member)
         self._send(f"MESSAGE_REACTION_{'ADD' if add else 'REMOVE'}", channel, data)
+
+    def clear_reactions(self, channel: Channel, message: Message, emoji: str | None) -> None:
+        """Everybody's reactions go, or those with one emoji."""
+        self._keep(channel, message)
+        data: Json = {"message_id": str(message.id)}
+        if emoji is None:
+            message.reactions.clear()
+            self._send("MESSAGE_REACTION_REMOVE_ALL", channel, data)
+        elif message.reactions.pop(emoji, None) is not None:
+            self._send("MESSAGE_REACTION_REMOVE_EMOJI", channel, data | {"emoji": shapes.emoji_shape(emoji)})
 
     @staticmethod
     def _keep(channel: Channel, message: Message) -> None:

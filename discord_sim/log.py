@@ -48,6 +48,10 @@ class MessageLog:
             found = self.past.find(message_id)
         return found
 
+    def pinned(self) -> list[Message]:
+        """The pinned messages, newest first. One that is pinned is kept, so the past has none."""
+        return [self._kept[found] for found in reversed(self._order) if self._kept[found].pinned]
+
     @property
     def last_id(self) -> int | None:
         newest = self._ids_before(1 << 64, 1)

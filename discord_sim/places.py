@@ -70,7 +70,9 @@ class Places:
         self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild))
         return guild
 
-    def add_channel(self, guild: Guild, new: NewChannel, *, dispatch: bool = True) -> Channel:
+    def add_channel(
+        self, guild: Guild, new: NewChannel, *, owner_id: int | None = None, dispatch: bool = True
+    ) -> Channel:
         """Raises ValueError when the ID is taken, or a thread's parent is unknown."""
         channel_id = new.id or self._world.ids.next()
         if channel_id in self._world.channels:
@@ -87,7 +89,7 @@ class Places:
             nsfw=new.nsfw,
             parent_id=new.parent_id,
             topic=new.topic,
-            owner_id=(new.owner_id or guild.owner_id) if thread else None,
+            owner_id=(owner_id or new.owner_id or guild.owner_id) if thread else None,
             archived=new.archived,
             archived_at=self._world.clock.iso() if thread else None,
             overwrites={item.id: item for item in new.overwrites},
@@ -98,6 +100,23 @@ class Places:
         if dispatch:
             self._channel_event("CREATE", guild, channel)
         return channel
+
+    def created_channel(self, guild: Guild, channel: Channel) -> None:
+        self._channel_event("CREATE", guild, channel)
+
+    def set_thread_member(self, guild: Guild, thread: Channel, user_id: int, *, joined: bool) -> None:
+        """Somebody joins a thread, or leaves it."""
+        if joined == (user_id in thread.thread_members):
+            return
+        data: dict[str, object] = {"id": str(thread.id), "guild_id": str(guild.id)}
+        if joined:
+            thread.thread_members[user_id] = self._world.clock.iso()
+            data["added_members"] = [guild_shapes.thread_member(thread, user_id)]
+        else:
+            del thread.thread_members[user_id]
+            data["removed_member_ids"] = [str(user_id)]
+        data["member_count"] = len(thread.thread_members)
+        self._dispatcher.send(Dispatch("THREAD_MEMBERS_UPDATE", data, guild, thread))
 
     def changed_channel(self, guild: Guild, channel: Channel) -> None:
         self._channel_event("UPDATE", guild, channel)

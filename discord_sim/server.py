@@ -22,6 +22,7 @@ from discord_sim.journal import Journal
 from discord_sim.places import Places
 from discord_sim.replay import Replays
 from discord_sim.rest.app import rest_middleware
+from discord_sim.rest.contract import Contract
 from discord_sim.rest.limits import RateLimiter, RestLimits
 from discord_sim.rest.routes import rest_routes
 from discord_sim.roles import Roles
@@ -42,8 +43,12 @@ class DiscordSim:
         limits: GatewayLimits | None = None,
         rest_limits: RestLimits | None = None,
         clock: Clock | None = None,
+        contract: Contract | None = None,
     ) -> None:
         self.public_url = public_url.rstrip("/")
+        self.contract = contract
+        self.violations: list[str] = []
+        """Where answers were not as `contract` says."""
         self.clock = clock or Clock()
         self.world = World(self.clock)
         self.journal = Journal(self.clock)

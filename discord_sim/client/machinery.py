@@ -96,6 +96,10 @@ class MachineryCalls(Connected):
         """Whether the log is written, and whether its dispatches hold the events' data."""
         await self.call("PATCH", "log", {"recording": recording, "data": data})
 
+    async def violations(self) -> list[str]:
+        """Where REST answers were not as Discord's document says; needs `--check-answers`."""
+        return [str(found) for found in await self.call("GET", "violations")]
+
     async def clear_log(self) -> None:
         await self.call("DELETE", "log")
 

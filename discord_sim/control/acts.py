@@ -9,7 +9,7 @@ from discord_sim.cdn import Cdn
 from discord_sim.ids import parse_snowflake
 from discord_sim.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction, Interactions
 from discord_sim.rest.bodies import File
-from discord_sim.rest.commands import SUB_COMMANDS
+from discord_sim.rest.command_bodies import SUB_COMMANDS
 from discord_sim.state import Application, Channel, Guild, Json, User, World
 
 _STRING, _INTEGER, _BOOLEAN, _USER, _CHANNEL, _ROLE, _MENTIONABLE, _NUMBER, _ATTACHMENT = range(3, 12)

@@ -31,6 +31,7 @@ class MachineryRoutes(ControlPart):
             web.post("/sim/replays", self.replay),
             web.get("/sim/replays/{replay}", self.one_replay),
             web.delete("/sim/replays/{replay}", self.stop_replay),
+            web.get("/sim/violations", self.violations),
             web.get("/sim/log", self.log),
             web.patch("/sim/log", self.set_log),
             web.delete("/sim/log", self.clear_log),
@@ -136,6 +137,10 @@ class MachineryRoutes(ControlPart):
     async def log(self, request: web.Request) -> web.Response:
         since = parse_snowflake(request.query.get("since")) or 0
         return answer(self._sim.journal.since(since, request.query.get("kind")))
+
+    async def violations(self, request: web.Request) -> web.Response:
+        """Where answers were not as the document of `--check-answers` says."""
+        return answer(self._sim.violations)
 
     async def set_log(self, request: web.Request) -> web.Response:
         """`recording` at all, and `data`: whether entries of dispatches hold the event."""

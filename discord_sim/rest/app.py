@@ -123,7 +123,9 @@ async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> t
             verdict = _check_limits(sim, request, counts_globally=not open_to_all)
             if verdict.scope is not None:
                 return _too_many(verdict)
-        return await handler(request), verdict
+        response = await handler(request)
+        _check_answer(sim, request, response)
+        return response, verdict
     except ApiError as raised:
         error = raised
     except web.HTTPNotFound:
@@ -132,7 +134,17 @@ async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> t
         error = ApiError(Code.METHOD_NOT_ALLOWED)
     except web.HTTPRequestEntityTooLarge:
         error = ApiError(Code.ENTITY_TOO_LARGE)
-    return answer(error.body(), error.status), verdict
+    response = answer(error.body(), error.status)
+    _check_answer(sim, request, response)
+    return response, verdict
+
+
+def _check_answer(sim: DiscordSim, request: web.Request, response: web.StreamResponse) -> None:
+    """Writes down where an answer is not as Discord's document says, when tests gave us the document."""
+    if sim.contract is not None and isinstance(response, web.Response) and isinstance(response.body, bytes | None):
+        path = request.path.removeprefix("/api/").partition("/")[2]
+        found = sim.contract.violations(request.method, path, response.status, response.body)
+        sim.violations += found
 
 
 def _check_limits(sim: DiscordSim, request: web.Request, *, counts_globally: bool) -> Verdict:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
+from discord_sim.rest.command_bodies import NewCommand
 from discord_sim.rest.errors import ApiError, Code, invalid
 from discord_sim.rest.find import find_guild, id_in
+from discord_sim.rest.validation import read
 from discord_sim.state import Application, Json
 
 if TYPE_CHECKING:
     from discord_sim.server import DiscordSim
 
-CHAT_INPUT = 1
-SUB_COMMANDS = frozenset({1, 2})
 MAX_COMMANDS = 100
-_NAME = re.compile(r"^[-_'\w]{1,32}$", re.UNICODE)
-_KEPT = (
-    "name_localizations",
-    "description_localizations",
-    "default_member_permissions",
-    "contexts",
-    "integration_types",
-    "options",
-    "nsfw",
-)
 
 
 class Commands:
@@ -47,6 +36,9 @@ class Commands:
                 web.patch(API + base + "/{command}", self.edit),
                 web.delete(API + base + "/{command}", self.delete),
             ]
+        guild = API + "/applications/{application}/guilds/{guild}/commands"
+        routes.insert(0, web.get(guild + "/permissions", self.permissions))
+        routes.append(web.get(guild + "/{command}/permissions", self.permissions_of))
         return routes
 
     def _scope(self, request: web.Request) -> tuple[Application, int | None, dict[int, Json]]:
@@ -68,7 +60,7 @@ class Commands:
             raise ApiError(Code.MAX_COMMANDS)
         made: dict[int, Json] = {}
         for place, item in enumerate(wanted):
-            command = self._made(application, guild_id, item, present, f"{place}.")
+            command = self._made(application, guild_id, item, present, str(place))
             if int(command["id"]) in made:
                 raise invalid(f"{place}.name", "APPLICATION_COMMANDS_DUPLICATE_NAME", "Command names must be unique")
             made[int(command["id"])] = command
@@ -77,7 +69,7 @@ class Commands:
 
     async def create(self, request: web.Request) -> web.Response:
         application, guild_id, present = self._scope(request)
-        command = self._made(application, guild_id, (await read_body(request)).object, present, "")
+        command = self._made(application, guild_id, (await read_body(request)).object, present)
         known = int(command["id"]) in present
         present[int(command["id"])] = command
         return answer(command, 200 if known else 201)
@@ -95,11 +87,18 @@ class Commands:
     async def edit(self, request: web.Request) -> web.Response:
         command, present, application, guild_id = self._find(request)
         changed = {**command, **(await read_body(request)).object}
-        del present[int(command["id"])]
-        made = self._made(application, guild_id, changed, {}, "")
-        made["id"] = command["id"]
+        made = {**self._made(application, guild_id, changed, {}), "id": command["id"]}
         present[int(command["id"])] = made
         return answer(made)
+
+    async def permissions(self, request: web.Request) -> web.Response:
+        """Which members and roles may use which command, where somebody has said so: nobody has."""
+        self._scope(request)
+        return answer([])
+
+    async def permissions_of(self, request: web.Request) -> web.Response:
+        self._find(request)
+        raise ApiError(Code.UNKNOWN_COMMAND_PERMISSIONS)
 
     async def delete(self, request: web.Request) -> web.Response:
         command, present, _, _ = self._find(request)
@@ -107,67 +106,22 @@ class Commands:
         return no_content()
 
     def _made(
-        self, application: Application, guild_id: int | None, item: Any, present: dict[int, Json], path: str
+        self, application: Application, guild_id: int | None, item: Any, present: dict[int, Json], *where: str
     ) -> Json:
         """The command object of a request; one of the same name and type keeps its ID. Raises ApiError."""
-        if not isinstance(item, dict):
-            raise ApiError(Code.INVALID_JSON)
-        kind = item.get("type") or CHAT_INPUT
-        _check_name(item, path, kind)
-        if kind == CHAT_INPUT:
-            _check_options(item.get("options") or [], f"{path}options.")
-        known = next((c for c in present.values() if (c["name"], c["type"]) == (item["name"], kind)), None)
+        wanted = read(NewCommand, item, *where)
+        shape = wanted.shape()
+        known = next((c for c in present.values() if (c["name"], c["type"]) == (wanted.name, wanted.kind)), None)
+        if known and all(known.get(name) == value for name, value in shape.items()):
+            return known
         command: Json = {
             "id": known["id"] if known else str(self._world.ids.next()),
             "application_id": str(application.id),
             "version": str(self._world.ids.next()),
-            "type": kind,
-            "name": item["name"],
-            "description": item.get("description") or "",
-            "dm_permission": guild_id is None,
+            "dm_permission": guild_id is None and (shape["contexts"] is None or 1 in shape["contexts"]),
             "default_permission": True,
+            **shape,
         }
-        command |= {name: item.get(name) for name in _KEPT}
-        command["nsfw"] = bool(item.get("nsfw"))
-        command["options"] = item.get("options") or []
-        command["integration_types"] = item.get("integration_types") or [0]
         if guild_id is not None:
             command["guild_id"] = str(guild_id)
-        if known and all(known.get(name) == command.get(name) for name in ("description", *_KEPT)):
-            command["version"] = known["version"]
         return command
-
-
-def _check_name(item: Json, path: str, kind: int = CHAT_INPUT) -> None:
-    name, description = item.get("name"), item.get("description")
-    if not isinstance(name, str) or not name:
-        raise invalid(f"{path}name", "BASE_TYPE_REQUIRED", "This field is required")
-    if kind != CHAT_INPUT:
-        return
-    if not _NAME.match(name) or name != name.lower():
-        raise invalid(f"{path}name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-    if not isinstance(description, str) or not 1 <= len(description) <= 100:
-        raise invalid(f"{path}description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
-
-
-def _check_options(options: list[Json], path: str) -> None:
-    if len(options) > 25:
-        raise invalid(path.rstrip("."), "BASE_TYPE_BAD_LENGTH", "Must be between 0 and 25 in length.")
-    optional, names = False, set()
-    for place, option in enumerate(options):
-        here = f"{path}{place}."
-        _check_name(option, here)
-        if option["name"] in names:
-            raise invalid(f"{here}name", "APPLICATION_COMMAND_OPTIONS_NAME_INVALID", "Option name must be unique")
-        names.add(option["name"])
-        if option.get("type") not in range(1, 12):
-            raise invalid(f"{here}type", "BASE_TYPE_CHOICES", "Value must be one of 1 to 11.")
-        if option["type"] in SUB_COMMANDS:
-            _check_options(option.get("options") or [], f"{here}options.")
-            continue
-        if option.get("required") and optional:
-            message = "Required options must be placed before non-required options"
-            raise invalid(here.rstrip("."), "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", message)
-        optional = optional or not option.get("required")
-        if len(option.get("choices") or ()) > 25:
-            raise invalid(f"{here}choices", "BASE_TYPE_BAD_LENGTH", "Must be between 0 and 25 in length.")

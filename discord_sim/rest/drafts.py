@@ -2,58 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from discord_sim.cdn import Cdn
 from discord_sim.chat import EPHEMERAL, Draft
-from discord_sim.ids import parse_snowflake
 from discord_sim.rest.bodies import Body
+from discord_sim.rest.components import COMPONENTS_V2, read_components
 from discord_sim.rest.errors import ApiError, Code, invalid
+from discord_sim.rest.message_bodies import AllowedMentions, MessageChanges, NewMessage
+from discord_sim.rest.validation import read
 from discord_sim.state import Attachment, Json
 
-MAX_CONTENT = 2000
-_SETTABLE_FLAGS = EPHEMERAL | 1 << 2 | 1 << 12 | 1 << 15
-_EMBED_LIMITS = {"title": 256, "description": 4096}
+_SUPPRESS_EMBEDS, _SILENT = 1 << 2, 1 << 12
+_SETTABLE_FLAGS = EPHEMERAL | _SUPPRESS_EMBEDS | _SILENT | COMPONENTS_V2
+_Kind = TypeVar("_Kind", bound=NewMessage)
 
 
-def read_draft(body: Body, cdn: Cdn, channel_id: int, *, may_be_empty: bool = False) -> Draft:
+def read_new(body: Body, kind: type[_Kind]) -> _Kind:
+    """The body of a new message. Raises ApiError."""
+    wanted = read(kind, body.json)
+    if wanted.sticker_ids:
+        raise ApiError(Code.UNKNOWN_STICKER)
+    return wanted
+
+
+def read_draft(body: Body, cdn: Cdn, channel_id: int, kind: type[NewMessage] = NewMessage) -> Draft:
     """Raises ApiError where Discord would refuse the message."""
-    json = body.object
-    content = _content(json)
-    embeds, components = _embeds(json), _components(json)
-    if not (may_be_empty or content or embeds or components or body.files):
+    wanted = read_new(body, kind)
+    content, flags = wanted.content or "", (wanted.flags or 0) & _SETTABLE_FLAGS
+    second = bool(flags & COMPONENTS_V2)
+    embeds = [embed.shape() for embed in wanted.embeds or () if not embed.is_empty()]
+    components = read_components(wanted.components, second=second)
+    if second and (content or embeds):
+        path = "content" if content else "embeds"
+        message = f"The '{path}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
+        raise invalid(path, "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", message)
+    if not (content.strip() or embeds or components or body.files):
         raise ApiError(Code.EMPTY_MESSAGE)
-    flags = int(json.get("flags") or 0) & _SETTABLE_FLAGS
-    reference = json.get("message_reference") or {}
+    reference = wanted.message_reference
     return Draft(
-        content,
+        content.strip(),
         attachments=store_files(body, cdn, channel_id, ephemeral=bool(flags & EPHEMERAL)),
         embeds=embeds,
         components=components,
-        allowed_mentions=json.get("allowed_mentions"),
-        reply_to=parse_snowflake(reference.get("message_id")),
-        nonce=_nonce(json),
-        enforce_nonce=bool(json.get("enforce_nonce")),
+        allowed_mentions=mentions_of(wanted.allowed_mentions),
+        reply_to=None if reference is None else reference.message_id,
+        reply_must_exist=reference is None or reference.fail_if_not_exists is not False,
+        nonce=wanted.nonce,
+        enforce_nonce=bool(wanted.enforce_nonce),
         flags=flags,
-        tts=bool(json.get("tts")),
+        tts=bool(wanted.tts),
     )
 
 
-def read_changes(body: Body, cdn: Cdn, channel_id: int, present: list[Attachment]) -> Json:
-    """The attributes of a message that an edit sets. Raises ApiError."""
-    json = body.object
+def mentions_of(wanted: AllowedMentions | None) -> Json | None:
+    return None if wanted is None else wanted.model_dump(exclude_none=True)
+
+
+def read_changes(
+    body: Body, cdn: Cdn, channel_id: int, present: list[Attachment], *, flags: int = 0
+) -> tuple[Json, Json | None]:
+    """The attributes of a message that an edit sets, and its allowed mentions. Raises ApiError."""
+    wanted = read(MessageChanges, body.json)
     changes: Json = {}
-    if "content" in json:
-        changes["content"] = _content(json)
-    if "embeds" in json:
-        changes["embeds"] = _embeds(json)
-    if "components" in json:
-        changes["components"] = _components(json)
-    if "attachments" in json or body.files:
-        kept = {parse_snowflake(item.get("id")) for item in json.get("attachments") or ()}
-        held = present if "attachments" not in json else [item for item in present if item.id in kept]
+    if "content" in wanted.given:
+        changes["content"] = (wanted.content or "").strip()
+    if "embeds" in wanted.given:
+        changes["embeds"] = [embed.shape() for embed in wanted.embeds or () if not embed.is_empty()]
+    if "flags" in wanted.given and wanted.flags is not None:
+        kept = _SUPPRESS_EMBEDS | COMPONENTS_V2
+        changes["flags"] = flags & ~_SUPPRESS_EMBEDS | wanted.flags & kept
+    if "components" in wanted.given:
+        second = bool((flags | (wanted.flags or 0)) & COMPONENTS_V2)
+        changes["components"] = read_components(wanted.components, second=second)
+    if "attachments" in wanted.given or body.files:
+        named = {item.id for item in wanted.attachments or ()}
+        held = present if "attachments" not in wanted.given else [item for item in present if item.id in named]
         changes["attachments"] = held + store_files(body, cdn, channel_id)
-    return changes
+    return changes, mentions_of(wanted.allowed_mentions)
 
 
 def store_files(body: Body, cdn: Cdn, channel_id: int, *, ephemeral: bool = False) -> list[Attachment]:
@@ -73,71 +99,3 @@ def store_files(body: Body, cdn: Cdn, channel_id: int, *, ephemeral: bool = Fals
             )
         )
     return stored
-
-
-def _content(json: Json) -> str:
-    content = json.get("content")
-    if content is None:
-        return ""
-    if not isinstance(content, str):
-        raise invalid("content", "STRING_TYPE_CONVERT", "Could not interpret value as string.")
-    if len(content) > MAX_CONTENT:
-        raise invalid("content", "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_CONTENT} or fewer in length.")
-    return content
-
-
-def _nonce(json: Json) -> str | int | None:
-    nonce: Any = json.get("nonce")
-    if isinstance(nonce, str) and len(nonce) > 25:
-        raise invalid("nonce", "NONCE_TYPE_TOO_LONG", "Nonce must be 25 or fewer in length.")
-    return nonce if isinstance(nonce, str | int) else None
-
-
-def _embeds(json: Json) -> list[Json]:
-    embeds = json.get("embeds") or []
-    if len(embeds) > 10:
-        raise invalid("embeds", "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
-    total = 0
-    for number, embed in enumerate(embeds):
-        for name, limit in _EMBED_LIMITS.items():
-            _limit(f"embeds.{number}.{name}", embed.get(name) or "", limit)
-            total += len(embed.get(name) or "")
-        fields = embed.get("fields") or []
-        if len(fields) > 25:
-            raise invalid(f"embeds.{number}.fields", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
-        for place, field in enumerate(fields):
-            for name, limit in (("name", 256), ("value", 1024)):
-                if not field.get(name):
-                    raise invalid(
-                        f"embeds.{number}.fields.{place}.{name}", "BASE_TYPE_REQUIRED", "This field is required"
-                    )
-                _limit(f"embeds.{number}.fields.{place}.{name}", field[name], limit)
-                total += len(field[name])
-        total += len((embed.get("footer") or {}).get("text") or "") + len((embed.get("author") or {}).get("name") or "")
-    if total > 6000:
-        raise invalid("embeds", "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000")
-    return [{"type": "rich", **embed} for embed in embeds]
-
-
-def _limit(path: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise invalid(path, "BASE_TYPE_MAX_LENGTH", f"Must be {limit} or fewer in length.")
-
-
-def _components(json: Json) -> list[Json]:
-    components = json.get("components") or []
-    if len(components) > 5:
-        raise invalid("components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.")
-    numbers = iter(range(1, 1000))
-
-    def numbered(component: Json, path: str) -> Json:
-        made = {"id": next(numbers), **component}
-        if component.get("type") == 3 and len(component.get("options") or ()) > 25:
-            raise invalid(f"{path}.options", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 25 in length.")
-        if "components" in component:
-            made["components"] = [
-                numbered(part, f"{path}.components.{place}") for place, part in enumerate(component["components"])
-            ]
-        return made
-
-    return [numbered(component, f"components.{place}") for place, component in enumerate(components)]

@@ -27,8 +27,8 @@ _SIZES: tuple[tuple[str, re.Pattern[str], int, float], ...] = tuple(
         ("DELETE", "/reactions/{emoji}/@me", 1, 0.25),
         ("POST", "/channels/{channel}/threads", 50, 300.0),
         ("PATCH", "/channels/{channel}", 5, 15.0),
-        ("POST", "/webhooks/{application}/{token}", 5, 2.0),
-        ("PATCH", "/webhooks/{application}/{token}/messages/{message}", 5, 2.0),
+        ("POST", "/webhooks/{webhook}/{token}", 5, 2.0),
+        ("PATCH", "/webhooks/{webhook}/{token}/messages/@original", 5, 2.0),
         ("PUT", "/applications/{application}/commands", 2, 5.0),
     )
 )

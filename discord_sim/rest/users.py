@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from aiohttp import web
+from pydantic import Field, StringConstraints
 
 from discord_sim import guild_shapes, shapes
 from discord_sim.gateway.identify import GUILDS_PER_SHARD
-from discord_sim.ids import parse_snowflake
-from discord_sim.rest.app import API, answer, application_of
+from discord_sim.permissions import in_guild
+from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
-from discord_sim.rest.errors import ApiError, Code
-from discord_sim.rest.find import id_in
+from discord_sim.rest.errors import ApiError, Code, invalid
+from discord_sim.rest.find import find_guild, id_in, limit_of, query_id
+from discord_sim.rest.validation import Snowflake, Wanted, read
 from discord_sim.state import Application, Json
 
 if TYPE_CHECKING:
     from discord_sim.server import DiscordSim
 
 _MAX_REFRESHED = 50
+
+
+class _Profile(Wanted):
+    username: Annotated[str, StringConstraints(min_length=2, max_length=32)] | None = None
+
+
+class _Recipient(Wanted):
+    recipient_id: Snowflake
+
+
+class _Urls(Wanted):
+    attachment_urls: Annotated[list[str], Field(min_length=1, max_length=_MAX_REFRESHED)]
 
 
 class Users:
@@ -32,7 +46,9 @@ class Users:
             web.get(API + "/gateway", self.gateway),
             web.get(API + "/gateway/bot", self.gateway_bot),
             web.get(API + "/users/@me", self.me),
+            web.patch(API + "/users/@me", self.edit_me),
             web.get(API + "/users/@me/guilds", self.my_guilds),
+            web.delete(API + "/users/@me/guilds/{guild}", self.leave),
             web.post(API + "/users/@me/channels", self.direct_channel),
             web.get(API + "/users/{user}", self.user),
             web.get(API + "/applications/@me", self.application),
@@ -66,21 +82,35 @@ class Users:
     async def me(self, request: web.Request) -> web.Response:
         return answer(shapes.own_user(application_of(request).bot))
 
-    async def my_guilds(self, request: web.Request) -> web.Response:
-        bot = application_of(request).bot.id
-        after = parse_snowflake(request.query.get("after")) or 0
-        found = sorted(guild_id for guild_id in self._world.guilds.of_member(bot) if guild_id > after)[:200]
-        return answer([self._partial_guild(guild_id) for guild_id in found])
+    async def edit_me(self, request: web.Request) -> web.Response:
+        bot, wanted = application_of(request).bot, read(_Profile, (await read_body(request)).json)
+        if wanted.username is not None:
+            bot.username = wanted.username
+        return answer(shapes.own_user(bot))
 
-    def _partial_guild(self, guild_id: int) -> Json:
+    async def leave(self, request: web.Request) -> web.Response:
+        self._sim.places.remove_member(find_guild(self._world, request), application_of(request).bot)
+        return no_content()
+
+    async def my_guilds(self, request: web.Request) -> web.Response:
+        bot, limit = application_of(request).bot.id, limit_of(request, 200, 200)
+        before, after = query_id(request, "before"), query_id(request, "after") or 0
+        found = sorted(guild_id for guild_id in self._world.guilds.of_member(bot) if guild_id > after)
+        if before is not None:
+            found = [guild_id for guild_id in found if guild_id < before][-limit:]
+        counted = request.query.get("with_counts") == "true"
+        return answer([self._partial_guild(guild_id, bot, counted=counted) for guild_id in found[:limit]])
+
+    def _partial_guild(self, guild_id: int, bot: int, *, counted: bool) -> Json:
         guild = self._world.guilds.peek(guild_id)
-        return {
+        members = {"approximate_member_count": guild.member_count, "approximate_presence_count": 0}
+        return (members if counted else {}) | {
             "id": str(guild.id),
             "name": guild.name,
             "icon": None,
             "banner": None,
             "owner": False,
-            "permissions": "0",
+            "permissions": str(in_guild(guild, guild.members[bot])),
             "features": [],
         }
 
@@ -91,11 +121,12 @@ class Users:
         return answer(shapes.user(user))
 
     async def direct_channel(self, request: web.Request) -> web.Response:
-        wanted = parse_snowflake((await read_body(request)).object.get("recipient_id"))
-        user = self._world.users.get(wanted or 0)
+        wanted = read(_Recipient, (await read_body(request)).json)
+        user, application = self._world.users.get(wanted.recipient_id), application_of(request)
         if user is None:
-            raise ApiError(Code.UNKNOWN_USER)
-        application = application_of(request)
+            raise invalid("recipient_id", "INVALID_RECIPIENT", "Invalid Recipient(s)")
+        if user is application.bot:
+            raise ApiError(Code.CANNOT_DM)
         return answer(guild_shapes.channel(self._world.dm_with(application, user), viewer=application.bot.id))
 
     async def application(self, request: web.Request) -> web.Response:
@@ -103,8 +134,6 @@ class Users:
         return answer(guild_shapes.application(application, self._guild_count(application)))
 
     async def refresh_urls(self, request: web.Request) -> web.Response:
-        urls = (await read_body(request)).object.get("attachment_urls")
-        if not isinstance(urls, list) or not 1 <= len(urls) <= _MAX_REFRESHED:
-            raise ApiError(Code.INVALID_FORM)
+        urls = read(_Urls, (await read_body(request)).json).attachment_urls
         refreshed = [{"original": url, "refreshed": self._sim.cdn.refresh(url)} for url in urls]
         return answer({"refreshed_urls": refreshed})

@@ -27,20 +27,23 @@ from discord_sim.client import SimClient
 from markov_shard.store.pool import Database
 from tests.fleet.processes import SHARD_COUNT, Fleet
 
+OPENAPI = Path(__file__).parents[3] / "shared" / "discord" / "openapi.json"
 CHAT = Path(__file__).parents[3] / "shared" / "data" / "chat-135k.jsonl.gz"
 
 
 @pytest.fixture
 async def sim(tmp_path: Path) -> AsyncIterator[SimClient]:
     """The stand-in, in a process of its own, without any guild of the demo."""
+    check = ("--check-answers", str(OPENAPI)) if OPENAPI.is_file() else ()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "discord_sim", "--port", "0", stdout=asyncio.subprocess.PIPE, stderr=None
+        sys.executable, "-m", "discord_sim", "--port", "0", *check, stdout=asyncio.subprocess.PIPE, stderr=None
     )
     assert process.stdout is not None
     line = (await process.stdout.readline()).decode()
     assert "listening on" in line
     async with SimClient(line.split()[-1]) as client:
         yield client
+        assert await client.violations() == []
     process.terminate()
     await process.wait()
 
