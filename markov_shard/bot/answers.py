@@ -12,6 +12,7 @@ from markov_shard.bot.blocked import BlockedWords
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.sending import MAX_TEXT
 from markov_shard.chain import Answer, Chain
+from markov_shard.chain.answer import PROMPT_TRIES
 from markov_shard.errors import MarkovShardError
 from markov_shard.fast_lines import FastLogger
 from markov_shard.guilds.baseline import BaselineChain
@@ -66,9 +67,10 @@ class Answers:
         self._blocked = BlockedWords(settings.blocked_words)
         self._observe = observe
 
-    async def answer(self, guild_id: int, channel_id: int, seed: str | None = None) -> Reply:
+    async def answer(self, guild_id: int, channel_id: int, seed: str | None = None, *, prompt: bool = False) -> Reply:
         """Says something in a channel; no database call when the guild's chain is in memory.
 
+        An answer begins with the seed; as a `prompt`, what is more than a state long is only to be spoken to.
         Text from age-restricted channels is used in age-restricted channels only.
         """
         started = time.perf_counter()
@@ -80,7 +82,7 @@ class Answers:
         if restricted:
             chain = await self._guilds.chain(guild_id, owner, "all")
         opened = time.perf_counter()
-        answer = await self._choose(chain, seed)
+        answer = await self._choose(chain, seed, prompt=prompt)
         chosen = time.perf_counter()
         self._observe(guild_id, "open", opened - started)
         self._observe(guild_id, "choose", chosen - opened)
@@ -96,13 +98,25 @@ class Answers:
         _records.log(TRACE, "answer", extra={"guild": guild, "text": answer.text})
         return Reply(answer.text[:MAX_TEXT], answer, await self._attachment(guild_id, answer, restricted=restricted))
 
-    def speak(self, chain: Chain, seed: str | None) -> Answer:
-        """What a chain of the engine says, by the settings; never with a blocked word."""
+    def speak(self, chain: Chain, seed: str | None, *, prompt: bool = False) -> Answer:
+        """What a chain of the engine says, by the settings; never with a blocked word.
+
+        To a prompt that only leads to what was said before, such as a greeting just learned, it says anything.
+        """
+        answer = self._speak(chain, seed, prompt=prompt)
+        return self._speak(chain, None, prompt=False) if prompt and seed and not answer.text else answer
+
+    def _speak(self, chain: Chain, seed: str | None, *, prompt: bool) -> Answer:
         score, tries = self._settings.min_score, self._settings.max_tries
         budget = self._settings.answer_budget_ms / 1000
         for _ in range(_BLOCKED_TRIES):
             answer = chain.answer(
-                rng=self._rng, seed=seed, min_score=score, max_tries=tries, deadline=time.monotonic() + budget
+                rng=self._rng,
+                seed=seed,
+                min_score=score,
+                max_tries=tries,
+                prompt_tries=PROMPT_TRIES if prompt else 0,
+                deadline=time.monotonic() + budget,
             )
             if not answer.text or not self._blocked.within(answer.text):
                 return answer
@@ -121,9 +135,9 @@ class Answers:
             _warnings.warning("no attachment could be chosen", guild=str(guild_id), reason=str(error))
             return None
 
-    async def _choose(self, chain: Chain | BaselineChain, seed: str | None) -> Answer:
+    async def _choose(self, chain: Chain | BaselineChain, seed: str | None, *, prompt: bool) -> Answer:
         if isinstance(chain, Chain):
-            return self.speak(chain, seed)
+            return self.speak(chain, seed, prompt=prompt)
         score, tries = self._settings.min_score, self._settings.max_tries
         deadline = time.monotonic() + _BASELINE_SECONDS
         for _ in range(_BLOCKED_TRIES):

@@ -128,7 +128,7 @@ class Responder:
             if self._is_fresh(payload) and self._messenger.may_send(guild_id, channel_id):
                 text = self._own_mention.sub("", payload["content"]).strip()
                 asked = Asked(self._messenger, guild_id, directory, payload, text)
-                self._spawn(self._answer(asked, text))
+                self._spawn(self._answer(asked, text, prompt=True))
             return
         chance = directory.autorespond_chance(channel_id)
         if not chance or dice(int(payload["id"])) >= chance:
@@ -188,14 +188,16 @@ class Responder:
             return True
         return await self.may_manage(asked)
 
-    async def _answer(self, asked: Asked, seed: str, *, debug: bool = False, tts: bool = False) -> None:
+    async def _answer(
+        self, asked: Asked, seed: str, *, prompt: bool = False, debug: bool = False, tts: bool = False
+    ) -> None:
         if not await self._may_generate(asked):
             await asked.reply(NOT_ALLOWED)
             return
         if self._cooldowns.take(asked.user_id, asked.channel_id):
             return
         try:
-            reply = await self._answers.answer(asked.guild_id, asked.channel_id, seed or None)
+            reply = await self._answers.answer(asked.guild_id, asked.channel_id, seed or None, prompt=prompt)
         except MarkovShardError as error:
             _log.warning("a message cannot be answered now", guild=str(asked.guild_id), reason=str(error))
             reply = Reply(TROUBLE)
@@ -207,7 +209,7 @@ class Responder:
         """Answers an ordinary message; where there is nothing to say, or nobody may have it, silence is right."""
         if not await self._may_generate(asked) or self._cooldowns.take(asked.user_id, asked.channel_id):
             return
-        reply = await self._answers.answer(asked.guild_id, asked.channel_id, asked.text or None)
+        reply = await self._answers.answer(asked.guild_id, asked.channel_id, asked.text or None, prompt=True)
         if reply.answer is not None and reply.answer.text:
             await self._send(asked, reply, quote=False)
 
