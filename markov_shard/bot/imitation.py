@@ -1,15 +1,13 @@
 """Answers in the voice of one member, from that member's own messages in the guild."""
 
-import asyncio
-
 from markov_shard.bot.answers import MOVING, Answers, Reply, nothing_to_say
+from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.hosting import Hosting
-from markov_shard.chain import Chain, Compiler
+from markov_shard.chain import Chain, Compiler, open_image
 from markov_shard.guilds.registry import Guilds
 from markov_shard.settings import Settings
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.members import read_author
-from markov_shard.store.messages import StoredMessage
 from markov_shard.store.pool import Database
 
 MAX_MESSAGES = 20_000
@@ -20,8 +18,15 @@ class Imitation:
     """Builds a member's chain when it is asked for, and keeps nothing of it."""
 
     def __init__(
-        self, database: Database, guilds: Guilds, hosting: Hosting, answers: Answers, settings: Settings
+        self,
+        database: Database,
+        guilds: Guilds,
+        hosting: Hosting,
+        answers: Answers,
+        settings: Settings,
+        cpu_work: CpuWork,
     ) -> None:
+        self._cpu_work = cpu_work
         self._database = database
         self._guilds = guilds
         self._hosting = hosting
@@ -43,12 +48,13 @@ class Imitation:
         stored += [message for message in waiting if message.author_id == user_id and (nsfw or not message.nsfw)]
         if not stored:
             return Reply(f"I have learned nothing from <@{user_id}> yet.")
-        chain = await asyncio.to_thread(_chain, stored, self._state_size)
-        answer = self._answers.speak(chain, seed)
+        texts, ids = [message.content for message in stored], [message.message_id for message in stored]
+        image = await self._cpu_work.run(guild_id, _compiled, texts, ids, self._state_size)
+        answer = self._answers.speak(Chain(open_image(image)), seed)
         return Reply(answer.text or nothing_to_say(answer), answer)
 
 
-def _chain(messages: list[StoredMessage], state_size: int) -> Chain:
+def _compiled(texts: list[str], ids: list[int], state_size: int) -> bytes:
     compiler = Compiler(state_size)
-    compiler.add([message.content for message in messages], [message.message_id for message in messages])
-    return Chain(compiler.finish())
+    compiler.add(texts, ids)
+    return bytes(compiler.finish())

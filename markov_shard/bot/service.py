@@ -168,6 +168,7 @@ class ShardService:
             self.hosting,
             self.trainer,
             self.cdn_urls,
+            self.cpu_work,
             self._observe,
         )
         self.upkeep = Upkeep(runtime.database, self.guilds, self.hosting, settings)
@@ -240,8 +241,12 @@ class ShardService:
 
     async def _take_up(self, news: News) -> None:
         try:
+            owner = self.hosting.owner_of(news.guild_id)
+            if owner is not None and (news.what == "purge" or news.user_id):
+                gone = news.user_id
+                await self.guilds.discard(news.guild_id, owner, lambda message: not gone or message.author_id == gone)
             await self.guilds.refresh(news.guild_id)
-            if news.what == "removal":
+            if news.what in ("removal", "purge"):
                 await self._opener.drop_stale_files(news.guild_id)
         except MarkovShardError as error:
             _log.warning("what changed of a guild cannot be taken up", guild=str(news.guild_id), reason=str(error))

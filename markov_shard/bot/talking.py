@@ -11,6 +11,7 @@ from markov_shard.bot.attachments import Attachments
 from markov_shard.bot.choices import ChannelChoices
 from markov_shard.bot.commands.forget import forget_handler
 from markov_shard.bot.components import Components
+from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.directory import ChannelDirectory
 from markov_shard.bot.forgetting import Forgetting
 from markov_shard.bot.gateway import FleetBot
@@ -42,6 +43,7 @@ class Talking:
         hosting: Hosting,
         trainer: Trainer,
         cdn_urls: CdnUrls,
+        cpu_work: CpuWork,
         observe: Callable[[int, Stage, float], None],
     ) -> None:
         """`observe` is told how long the stages of answers took."""
@@ -54,7 +56,7 @@ class Talking:
         self._choices = ChannelChoices(hosting, database, self._places, self._permissions)
         self._forgetting = Forgetting(runtime, guilds, hosting)
         self.answers = Answers(guilds, hosting, settings, rng, self._attachments, observe)
-        self._imitation = Imitation(database, guilds, hosting, self.answers, settings)
+        self._imitation = Imitation(database, guilds, hosting, self.answers, settings, cpu_work)
         commands = MessageCommands(settings, bot_id, trainer, self._messenger, lambda: bot.rest)
         self.responder = Responder(
             settings,

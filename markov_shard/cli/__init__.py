@@ -26,6 +26,8 @@ _COMMANDS = {
     "flags": "show and change rollout flags, live for the whole fleet",
     "backup": "write everything the fleet knows to one file",
     "restore": "load a backup into an empty database",
+    "forget": "remove a person's messages",
+    "purge": "remove everything learned of a guild",
     "status": "show the fleet at a glance",
     "doctor": "check settings, servers and token, and say how to mend each",
     "bench": "measure, against peers and bounds",

@@ -16,21 +16,26 @@ from markov_shard.logs import get_logger
 from markov_shard.shared import keys
 
 _log = get_logger(__name__)
-What = Literal["image", "removal", "channels"]
+What = Literal["image", "removal", "purge", "channels"]
 
 
 @dataclass(frozen=True)
 class News:
-    """What changed: `image` (a new one is published), `removal` (messages went), `channels` (settings)."""
+    """What changed: `image` (a new one is published), `removal` (messages went, of one user if named),
+
+    `purge` (everything went), `channels` (settings).
+    """
 
     guild_id: int
     what: What
+    user_id: int = 0
 
 
 async def announce(redis: Redis, news: News) -> None:
     """Tells whoever owns the guild. Losing an announcement loses nothing but time, so it never raises."""
+    content = {"v": 1, "guild": news.guild_id, "what": news.what, "user": news.user_id}
     try:
-        await redis.publish(keys.guild_news(), msgpack.packb({"v": 1, "guild": news.guild_id, "what": news.what}))
+        await redis.publish(keys.guild_news(), msgpack.packb(content))
     except (RedisError, OSError) as error:
         _log.warning("an announcement was not sent", guild=str(news.guild_id), what=news.what, reason=str(error))
 
@@ -62,7 +67,7 @@ async def listen(
 def _parse(data: bytes) -> News | None:
     try:
         content = msgpack.unpackb(data)
-        return News(int(content["guild"]), content["what"]) if content["v"] == 1 else None
+        return News(int(content["guild"]), content["what"], int(content.get("user", 0))) if content["v"] == 1 else None
     except (ValueError, KeyError, TypeError, msgpack.UnpackException):
         _log.warning("an announcement cannot be read", bytes=len(data))
         return None

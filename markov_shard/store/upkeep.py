@@ -1,6 +1,6 @@
 """What keeps storage within its limits: the old, the surplus, and guilds that are gone."""
 
-from markov_shard.store.images import Audience, ImageRow
+from markov_shard.store.images import ImageRow
 from markov_shard.store.pool import Connection
 
 
@@ -73,10 +73,14 @@ async def drop_old_images(connection: Connection, guild_id: int) -> list[ImageRo
     return [ImageRow(**row) for row in rows]
 
 
-async def all_images(connection: Connection, guild_id: int) -> list[tuple[Audience, int, int]]:
-    """Audience, version and bytes of every image of a guild that is stored."""
-    rows = await connection.fetch("SELECT audience, version, bytes FROM chain_images WHERE guild_id = $1", guild_id)
-    return [(row["audience"], row["version"], row["bytes"]) for row in rows]
+async def all_images(connection: Connection, guild_id: int) -> list[ImageRow]:
+    """Every image of a guild that is stored, whether current or not."""
+    rows = await connection.fetch(
+        "SELECT guild_id, audience, version, generation, covers_seq, state_size, messages, bytes, crc32"
+        " FROM chain_images WHERE guild_id = $1",
+        guild_id,
+    )
+    return [ImageRow(**row) for row in rows]
 
 
 async def delete_guild(connection: Connection, guild_id: int) -> None:
@@ -91,15 +95,3 @@ async def delete_guild(connection: Connection, guild_id: int) -> None:
         "guilds",
     ):
         await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)
-
-
-async def mark_absent(connection: Connection, shard_count: int, shard_id: int, present: list[int]) -> int:
-    """Notes that the bot is not in a shard's other guilds any more; returns how many. Fleet-wide."""
-    status: str = await connection.execute(
-        "UPDATE guilds SET left_at = now() WHERE left_at IS NULL AND (guild_id >> 22) % $1 = $2"
-        " AND guild_id <> ALL($3::bigint[])",
-        shard_count,
-        shard_id,
-        present,
-    )
-    return int(status.rsplit(" ", 1)[1])

@@ -6,6 +6,11 @@ which names no author but holds a vocabulary: a new image is compiled, and every
 
 from collections.abc import Sequence
 
+from markov_shard.guilds.image_files import ImageFiles
+from markov_shard.guilds.learner import Learner
+from markov_shard.guilds.opening import ChainOpener
+from markov_shard.guilds.owner import Owner
+from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
 from markov_shard.shared.connect import redis_errors, server_of
@@ -13,10 +18,13 @@ from markov_shard.shared.image_cache import ImageCache
 from markov_shard.shared.news import News, announce
 from markov_shard.store.generations import clear_guild
 from markov_shard.store.guilds import lock_guild, read_guild
-from markov_shard.store.images import Audience
+from markov_shard.store.images import ImageRow, chunks_of
+from markov_shard.store.members import opt_out
 from markov_shard.store.messages import count_messages
+from markov_shard.store.pool import Connection
 from markov_shard.store.upkeep import all_images, delete_guild, drop_old_images
 from markov_shard.training.importing import drop_old
+from markov_shard.training.requests import request_forget
 
 _log = get_logger(__name__)
 
@@ -29,7 +37,7 @@ async def scrub_images(runtime: Runtime, guild_id: int) -> None:
     async with runtime.database.transaction() as connection:
         await lock_guild(connection, guild_id)
         old = await drop_old_images(connection, guild_id)
-        await _drop_cached(runtime, guild_id, [(row.audience, row.version, row.bytes) for row in old])
+        await _drop_cached(runtime, old)
     await announce(runtime.redis, News(guild_id, "removal"))
 
 
@@ -41,9 +49,9 @@ async def clear_stored(runtime: Runtime, guild_id: int) -> int:
     async with runtime.database.transaction() as connection:
         guild = await lock_guild(connection, guild_id)
         count = await count_messages(connection, guild_id, guild.generation)
-        await _drop_cached(runtime, guild_id, await all_images(connection, guild_id))
+        await _drop_cached(runtime, await all_images(connection, guild_id))
         await clear_guild(connection, guild_id)
-    await announce(runtime.redis, News(guild_id, "removal"))
+    await announce(runtime.redis, News(guild_id, "purge"))
     await drop_old(runtime.database, guild_id)
     return count
 
@@ -61,13 +69,36 @@ async def purge_guild(runtime: Runtime, guild_id: int) -> int:
     async with runtime.database.transaction() as connection:
         await lock_guild(connection, guild_id)
         await delete_guild(connection, guild_id)
-    await announce(runtime.redis, News(guild_id, "removal"))
+    await announce(runtime.redis, News(guild_id, "purge"))
     _log.info("a guild is purged", guild=str(guild_id), messages=count)
     return count
 
 
-async def _drop_cached(runtime: Runtime, guild_id: int, images: Sequence[tuple[Audience, int, int]]) -> None:
+async def _drop_cached(runtime: Runtime, images: Sequence[ImageRow]) -> None:
     cache = ImageCache(runtime.redis)
     with redis_errors(server_of(runtime.redis)):
-        for audience, version, size in images:
-            await cache.drop(guild_id, audience, version, size)
+        for image in images:
+            await cache.drop(image.guild_id, image.audience, image.version, chunks_of(image))
+
+
+class _Nobody(Owner):
+    """For a change that the guild's row lock orders, whoever owns the guild."""
+
+    async def require(self, connection: Connection) -> None:
+        return
+
+
+async def forget_author(runtime: Runtime, guild_id: int, user_id: int, *, never_again: bool = False) -> int:
+    """Unlearns everything stored of a member; returns how many messages. Its owner hears of it, and compiles anew."""
+    if never_again:
+        async with runtime.database.connection() as connection:
+            await opt_out(connection, guild_id, user_id)
+    settings = runtime.settings
+    files = ImageFiles(settings.data_dir / "images")
+    opener = ChainOpener(runtime.database, ImageCache(runtime.redis), files, settings.state_size)
+    learner = Learner(runtime.database, debounce=60, batch_size=settings.batch_size)
+    guilds = Guilds(runtime.database, opener, learner, memory_limit=1 << 30)
+    count = await guilds.remove_author(guild_id, _Nobody(0, 1, 0), user_id)
+    await announce(runtime.redis, News(guild_id, "removal", user_id))
+    await request_forget(runtime, guild_id)
+    return count
