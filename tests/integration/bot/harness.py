@@ -138,6 +138,11 @@ class Server:
         assert found is not None
         return found
 
+    def thread(self, name: str, under: str) -> Channel:
+        """A new thread in a channel."""
+        new = NewChannel(name, type=11, parent_id=self.channel(under).id)
+        return self.bot.sim.places.add_channel(self.guild, new)
+
     def member(self, name: str, *, user_id: int | None = None) -> User:
         """Somebody joins."""
         return self.bot.sim.places.add_member(self.guild, NewMember(name, id=user_id)).user
