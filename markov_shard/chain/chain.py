@@ -16,12 +16,16 @@ from markov_shard.chain.answer import (
     Candidate,
     expiry,
 )
-from markov_shard.chain.errors import NotLearnedError
+from markov_shard.chain.errors import DamagedImageError, NotLearnedError
 from markov_shard.chain.generate import Generator
 from markov_shard.chain.image import Image, Transition
 from markov_shard.chain.overlay import Overlay
 from markov_shard.chain.prompt import read_prompt
 from markov_shard.chain.text import MessageLike, checked_state_size, id_of, shown, text_of, tokens_of
+from markov_shard.chain.walk import Random
+
+_OUTSIDE = (IndexError, UnicodeDecodeError)  # what reading by a wrong index comes to: memoryviews check each one
+_POINTS_OUTSIDE = "an index in the image points outside it; verify() names the section"
 
 
 class Chain:
@@ -82,9 +86,12 @@ class Chain:
         A state is a tuple of words, oldest first; the successor None is the message's end. Nothing may be learned
         or unlearned while the iterator is in use.
         """
-        if self._image is not None:
-            yield from self._image.iterate(self._overlay.rows)
-        yield from self._overlay.iterate()
+        try:
+            if self._image is not None:
+                yield from self._image.iterate(self._overlay.rows)
+            yield from self._overlay.iterate()
+        except _OUTSIDE as error:
+            raise DamagedImageError(_POINTS_OUTSIDE) from error
 
     # --- changes
 
@@ -146,12 +153,28 @@ class Chain:
 
         Candidates equal to a live message are refused. `rng` (default: a fresh one) decides everything; the same
         state of it gives the same answer on every machine. The clock is read only where a `deadline`, in its
-        seconds, is given; what was found by then is returned.
+        seconds, is given; what was found by then is returned. Raises DamagedImageError where an index in the image
+        points outside it, which is never followed.
         """
         random = (rng or randomness.Random()).random
         if self.messages < 1:
             return Answer("", reason=NOTHING_LEARNED)
         expired = expiry(deadline, clock)
+        try:
+            return self._chosen(random, seed, min_score, max_tries, max_words, prompt_tries, expired)
+        except _OUTSIDE as error:
+            raise DamagedImageError(_POINTS_OUTSIDE) from error
+
+    def _chosen(
+        self,
+        random: Random,
+        seed: str | None,
+        min_score: int,
+        max_tries: int,
+        max_words: int,
+        prompt_tries: int,
+        expired: Callable[[], bool],
+    ) -> Answer:
         best: Candidate | None = None
         tries = 0
         prompt = read_prompt(self._overlay, seed) if seed and prompt_tries > 0 else None
@@ -181,4 +204,7 @@ class Chain:
 
     def walk(self, rng: randomness.Random, max_words: int = MAX_WORDS) -> str:
         """One raw walk from the start of a message to its end: no filter, no score; "" where it got too long."""
-        return self._generator.walk(rng.random, max_words)
+        try:
+            return self._generator.walk(rng.random, max_words)
+        except _OUTSIDE as error:
+            raise DamagedImageError(_POINTS_OUTSIDE) from error

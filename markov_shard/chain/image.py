@@ -27,6 +27,7 @@ class Image:
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
+        self._verified = False
         self.tables, self._tokens, record, cell = parse(data)
         tables = self.tables
         self.state_size = tables.state_size
@@ -58,7 +59,9 @@ class Image:
     @classmethod
     def of_tables(cls, tables: Tables, tokens: int) -> "Image":
         """The image of these arrays, laid out in memory of its own."""
-        return cls(memoryview(assemble(tables, tokens)).toreadonly())
+        image = cls(memoryview(assemble(tables, tokens)).toreadonly())
+        image._verified = True
+        return image
 
     def __bytes__(self) -> bytes:
         return bytes(self._data)
@@ -76,6 +79,12 @@ class Image:
     def verify(self) -> None:
         """Recompute all checksums; raises DamagedImageError naming the section that does not match."""
         verify_sections(self._data)
+        self._verified = True
+
+    def verify_once(self) -> None:
+        """As `verify`, unless that was done before or the image was made in this process."""
+        if not self._verified:
+            self.verify()
 
     # --- words
 
@@ -96,7 +105,7 @@ class Image:
 
     def token(self, word: str) -> int:
         """The word's token, or 0 where the image does not know it."""
-        encoded = word.encode()
+        encoded = word.encode(errors="surrogatepass")  # a seed may have any; no learned word does
         wanted = crc32(encoded)
         place = bisect_left(self._hashes, wanted)
         while place < self.vocabulary and self._hashes[place] == wanted:
@@ -112,7 +121,7 @@ class Image:
     def folded(self, word: str) -> list[int]:
         """The tokens that equal the word but for case, in ascending order."""
         fold = word.casefold()
-        wanted = crc32(fold.encode())
+        wanted = crc32(fold.encode(errors="surrogatepass"))
         exact = self.token(fold)
         found = [exact] if exact else []
         place = bisect_left(self._fold_hash, wanted)

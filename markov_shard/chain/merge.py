@@ -83,8 +83,10 @@ class Merger:
     def finish(self) -> Image:
         """The merged image; nothing is taken from the image that was given. The merger is to be used once.
 
-        Raises NotLearnedError naming a removed message that is neither in the image nor among those added.
+        Raises NotLearnedError naming a removed message that is neither in the image nor among those added, and
+        DamagedImageError where one of the image's checksums does not match.
         """
+        self._image.verify_once()
         delta, added_ids, removed_ids = self._delta()
         self._check(delta, removed_ids)
         return rewritten(self._image, delta, added_ids, removed_ids, self._seed)

@@ -23,11 +23,11 @@ class Prompt:
     starts: list[Start]
 
     def start(self, random: Random) -> Start:
-        """Where a candidate starts: from one of the rarest words, or anywhere."""
-        spot = random()
-        if spot < ELSEWHERE:
+        """Where a candidate starts: from one of the rarest words, more often from the rarer ones, or anywhere."""
+        if random() < ELSEWHERE:
             return Start.anywhere()
-        return self.starts[int((spot - ELSEWHERE) / (1 - ELSEWHERE) * len(self.starts))]
+        spot = random()
+        return self.starts[int(spot * spot * len(self.starts))]
 
     def shared(self, tokens: Iterable[int]) -> set[int]:
         """Places of the prompt's words that are among these tokens."""

@@ -20,7 +20,7 @@ class Part:
     own: list[int]
 
     def __len__(self) -> int:
-        return self.high - self.low + len(self.own)
+        return max(0, self.high - self.low) + len(self.own)  # a damaged image may have them crossed
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Start:
             if place < len(part):
                 break
             place -= len(part)
-        inside = part.high - part.low
+        inside = max(0, part.high - part.low)
         return (part.low + place if place < inside else part.own[place - inside]), part.tokens
 
 
