@@ -47,6 +47,7 @@ class Learner:
         self._dirty: dict[Guild, None] = {}  # by state, not by ID: in a resharding a guild has two owners for a moment
         self._waiting = 0
         self._oldest: float | None = None
+        self._being_stored: float | None = None  # the oldest of the batch that a flush has in hand
         self._full = asyncio.Event()
         self.trouble: str | None = None
         """Why the last flush failed; None while all is well."""
@@ -86,7 +87,8 @@ class Learner:
     @property
     def oldest_age(self) -> float:
         """Seconds the longest-waiting message has waited."""
-        return self._clock() - self._oldest if self._oldest is not None else 0.0
+        known = [moment for moment in (self._oldest, self._being_stored) if moment is not None]
+        return self._clock() - min(known) if known else 0.0
 
     async def run(self) -> None:
         """Flushes until cancelled; an unreachable Postgres is tried again, and nothing is lost meanwhile."""
@@ -114,7 +116,8 @@ class Learner:
         Raises DatabaseUnavailableError; what could not be stored stays waiting.
         """
         started, waiting = self._clock(), self._waiting
-        oldest, self._oldest = self._oldest, None
+        oldest = self._being_stored = self._oldest
+        self._oldest = None
         by_owner: dict[Owner, list[Guild]] = {}
         for guild in self._dirty:
             by_owner.setdefault(guild.owner, []).append(guild)
@@ -125,6 +128,8 @@ class Learner:
         except BaseException:
             self._oldest = oldest if self._waiting else None  # it waits on
             raise
+        finally:
+            self._being_stored = None
         if self._waiting and wanted != by_owner.keys():
             self._oldest = oldest  # perhaps another owner's: rather too old than too young
         if waiting:
