@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
-.PHONY: up test test-long lint bench docs install install-dev lock clean
+.PHONY: up test test-long lint bench docs install install-dev lock audit clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/markov-shard up $(ARGS)
@@ -36,6 +36,11 @@ lint: $(VENV)/dev.stamp
 # The pages that are generated from the code.
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m markov_shard.settings_page > docs/settings.md
+
+# Known weaknesses of the pinned dependencies; needs the network.
+audit: $(VENV)/dev.stamp
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 lock: $(VENV)/dev.stamp
 	$(BIN)/pip install --quiet uv
