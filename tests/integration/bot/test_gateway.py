@@ -10,15 +10,35 @@ from hikari.impl import shard as hikari_shard
 from discord_sim import DEMO_TOKEN
 from discord_sim.demo import add_application, add_demo
 from discord_sim.server import DiscordSim
-from markov_shard.bot.gateway import FleetBot, FleetShard
+from markov_shard.bot.gateway import FleetBot, FleetShard, SentNotice
+
+
+class Unnoticed:
+    """Nobody is told when the IDENTIFY went out."""
+
+    def sent(self) -> None:
+        pass
 
 
 class OpenGate:
     """Lets every IDENTIFY pass."""
 
     @contextlib.asynccontextmanager
-    async def permit(self, shard_id: int) -> AsyncIterator[None]:
-        yield
+    async def permit(self, shard_id: int, *, recovery: bool = False) -> AsyncIterator[SentNotice]:
+        yield Unnoticed()
+
+
+class AnyTime:
+    """Lets a connection begin whenever it wants to."""
+
+    def may_connect(self) -> bool:
+        return True
+
+    def is_recovery(self) -> bool:
+        return False
+
+    async def before_identify(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -45,7 +65,9 @@ async def bot(sim: DiscordSim) -> AsyncIterator[FleetBot]:
 
 
 async def connected(bot: FleetBot) -> FleetShard:
-    return await bot.add_shard(0, 1, gate=OpenGate(), on_dispatch=lambda seq, name, payload: None, resume=None)
+    return await bot.add_shard(
+        0, 1, gate=OpenGate(), rules=AnyTime(), on_dispatch=lambda seq, name, payload: True, resume=None
+    )
 
 
 async def test_a_shard_that_leaves_keeps_its_session_and_dials_no_more(
