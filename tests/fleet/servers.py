@@ -1,0 +1,68 @@
+"""Servers of a test's own, to be stopped, emptied and started again while others work."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from markov_shard.embedded.postgres import Postgres
+from markov_shard.embedded.valkey import Valkey
+
+
+class OwnServers:
+    """An embedded Postgres and Valkey that nobody else uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._postgres, self._valkey = Postgres(folder), Valkey(folder)
+        self.database_url = ""
+        self.redis_url = ""
+
+    async def start(self) -> None:
+        self.database_url = await asyncio.to_thread(self._postgres.start)
+        self.redis_url = await asyncio.to_thread(self._valkey.start)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._valkey.stop)
+        await asyncio.to_thread(self._postgres.stop)
+
+    async def restart_postgres(self) -> None:
+        """Ends every connection and transaction; what was committed is there again."""
+        await asyncio.to_thread(self._postgres.stop)
+        await asyncio.to_thread(self._postgres.start)
+
+    async def restart_redis_empty(self) -> None:
+        """Loses everything that Redis held."""
+        await asyncio.to_thread(self._valkey.stop)
+        shutil.rmtree(self._folder / "valkey" / "appendonlydir")
+        await asyncio.to_thread(self._valkey.start)
+
+
+@asynccontextmanager
+async def own_servers() -> AsyncIterator[OwnServers]:
+    """Running servers under a folder that goes with them."""
+    folder = Path(tempfile.mkdtemp(prefix="markov-faults-"))
+    folder.chmod(0o755)  # as root, Postgres runs as another user
+    servers = OwnServers(folder)
+    try:
+        await servers.start()
+        yield servers
+    finally:
+        await servers.stop()
+        await asyncio.to_thread(shutil.rmtree, folder)
+
+
+def process_environment(folder: Path, **settings: str) -> dict[str, str]:
+    """What a process of the fleet needs, and nothing of the machine's own settings."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "DATA_DIR": str(folder / "data"),
+        "CONFIG_DIR": str(folder),
+        "LOG_LEVEL": "info",
+        "LOG_FORMAT": "json",
+        **settings,
+    }

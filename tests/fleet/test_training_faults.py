@@ -1,0 +1,219 @@
+"""Training while workers are killed and servers restarted: nothing is lost, nothing counts twice."""
+
+import asyncio
+import gzip
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from benchmarks.made_chat import write_chat
+from discord_sim import DEMO_TOKEN
+from markov_shard.chain import compile_chain
+from markov_shard.errors import ServiceUnavailableError
+from markov_shard.guilds.image_files import ImageFiles
+from markov_shard.guilds.opening import ChainOpener, Learned
+from markov_shard.runtime import Runtime, ServiceUrls
+from markov_shard.settings import Settings
+from markov_shard.shared.connect import connect_redis
+from markov_shard.shared.image_cache import ImageCache
+from markov_shard.store.images import current_images, read_image
+from markov_shard.store.jobs import FINISHED, Job, read_job
+from markov_shard.store.messages import count_messages
+from markov_shard.store.migrate import migrate
+from markov_shard.store.pool import Database
+from markov_shard.training.requests import request_training
+from tests.fleet.processes import Fleet
+from tests.fleet.servers import OwnServers, own_servers, process_environment
+
+GUILD = 81384788765712384
+WORKERS = ("worker-1", "worker-2")
+OLD_MESSAGES = 300
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to befall a training."""
+
+    messages: int
+    batch_size: int
+    kills: int
+    restarts: int
+    """Of Redis, emptied, and as many of Postgres."""
+
+
+SMALL = Plan(messages=6_000, batch_size=250, kills=3, restarts=1)
+GREAT = Plan(messages=200_000, batch_size=1000, kills=50, restarts=2)
+
+
+@dataclass
+class Training:
+    """A training in a world of its own."""
+
+    plan: Plan
+    servers: OwnServers
+    fleet: Fleet
+    runtime: Runtime
+    files: str
+    folder: Path
+
+    async def request(self, name: str, *, clean: bool) -> int:
+        return await request_training(self.runtime, GUILD, url=f"{self.files}/{name}", clean=clean, user_id=1)
+
+    async def job(self, job_id: int) -> Job:
+        """The job's row, as soon as Postgres answers."""
+        while True:
+            try:
+                async with self.runtime.database.connection() as connection:
+                    return await read_job(connection, GUILD, job_id)
+            except ServiceUnavailableError:
+                await asyncio.sleep(0.05)
+
+    async def finished(self, job_id: int) -> Job:
+        while (job := await self.job(job_id)).state not in FINISHED:
+            await asyncio.sleep(0.05)
+        return job
+
+    async def holder(self, job_id: int) -> str:
+        """The worker that has the job's claim now."""
+        while True:
+            async with self.runtime.database.connection() as connection:
+                consumer = await connection.fetchval("SELECT claimed_by FROM jobs WHERE job_id = $1", job_id)
+            if consumer:
+                return next(name for name in WORKERS if str(consumer).startswith(name))
+            await asyncio.sleep(0.01)
+
+    async def kill(self, name: str) -> None:
+        await self.fleet.kill(name)
+        await self.fleet.start(name)
+
+    async def known(self) -> int:
+        """How many messages the chain that answers now was counted from, having made it answer."""
+        opener = ChainOpener(
+            self.runtime.database, ImageCache(self.runtime.redis), ImageFiles(self.folder / "images"), 2
+        )
+        chain = (await opener.open(GUILD)).chain
+        assert chain.answer(rng=random.Random(1), min_score=0).text
+        return chain.messages
+
+
+@pytest.fixture
+def plan(request: pytest.FixtureRequest) -> Plan:
+    plan: Plan = request.param
+    return plan
+
+
+@pytest.fixture
+async def training(plan: Plan, tmp_path: Path, chat: Sequence[str]) -> AsyncIterator[Training]:
+    """Two workers, servers of their own, a guild that knows a little, and a file to learn."""
+    write_chat(tmp_path / "old.jsonl", chat, OLD_MESSAGES, seed=2)
+    write_chat(tmp_path / "new.jsonl", chat, plan.messages)
+    (tmp_path / "new.jsonl.gz").write_bytes(gzip.compress((tmp_path / "new.jsonl").read_bytes(), 1))
+    app = web.Application()
+    app.router.add_static("/", tmp_path)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    files = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with own_servers() as servers:
+        await migrate(servers.database_url)
+        environment = process_environment(
+            tmp_path,
+            DATABASE_URL=servers.database_url,
+            REDIS_URL=servers.redis_url,
+            TOKEN=DEMO_TOKEN,
+            REST_URL=f"{files}/api/v10",
+            BATCH_SIZE=str(plan.batch_size),
+            WORKER_POOL_SIZE="1",
+        )
+        fleet = Fleet(tmp_path, environment)
+        redis = await connect_redis(servers.redis_url)
+        async with await Database.open(servers.database_url, size=2) as database:
+            urls = ServiceUrls(servers.database_url, servers.redis_url)
+            runtime = Runtime(Settings(), "test", urls, database, redis)
+            made = Training(plan, servers, fleet, runtime, files, tmp_path)
+            try:
+                await fleet.start(*WORKERS)
+                assert (await made.finished(await made.request("old.jsonl", clean=True))).state == "done"
+                yield made
+            finally:
+                await fleet.stop()
+                await redis.aclose()
+    await runner.cleanup()
+
+
+def faults(plan: Plan, rng: random.Random) -> list[tuple[int, str]]:
+    """When what happens: after how many messages, each fault after another chunk."""
+    kinds = ["kill"] * plan.kills + ["redis", "postgres"] * plan.restarts
+    chunks = rng.sample(range(plan.messages // plan.batch_size), len(kinds))
+    rng.shuffle(kinds)
+    return sorted(zip((chunk * plan.batch_size for chunk in chunks), kinds, strict=True))
+
+
+def plans(kills: int, seeds: int) -> list[object]:
+    """The small plan with one seed for every run of the tests, the great one for long ones."""
+    great = Plan(GREAT.messages, GREAT.batch_size, kills, GREAT.restarts)
+    long = [pytest.mark.long, pytest.mark.timeout(1800)]
+    return [
+        pytest.param(SMALL, 1, marks=pytest.mark.timeout(120), id="small"),
+        *(pytest.param(great, seed, marks=long, id=f"great, seed {seed}") for seed in range(1, seeds + 1)),
+    ]
+
+
+@pytest.mark.parametrize(("plan", "seed"), plans(50, 5), indirect=["plan"])
+async def test_whatever_breaks_each_message_counts_once(plan: Plan, seed: int, training: Training) -> None:
+    rng = random.Random(seed)
+    job_id = await training.request("new.jsonl.gz", clean=True)
+    for messages, kind in faults(plan, rng):
+        while (job := await training.job(job_id)).messages < messages and job.state not in FINISHED:
+            await asyncio.sleep(0.02)
+        assert job.state not in FINISHED, f"over before the {kind} after {messages} messages: {job}"
+        if kind == "kill":
+            await training.kill(await training.holder(job_id) if rng.random() < 0.8 else rng.choice(WORKERS))
+            assert await training.known() in (OLD_MESSAGES, plan.messages)
+        elif kind == "redis":
+            await training.servers.restart_redis_empty()
+        else:
+            await training.servers.restart_postgres()
+    job = await training.finished(job_id)
+    assert (job.state, job.messages, job.skipped) == ("done", plan.messages, 0), job
+    await check(training, plan.messages)
+
+
+@pytest.mark.parametrize(("plan", "seed"), plans(20, 1)[1:], indirect=["plan"])
+async def test_a_clean_retrain_never_leaves_a_guild_without_a_chain(plan: Plan, seed: int, training: Training) -> None:
+    """Killed anywhere, the reading and the compiling of the file included."""
+    rng = random.Random(seed)
+    job_id = await training.request("new.jsonl.gz", clean=True)
+    kills = 0
+    while kills < plan.kills and (job := await training.job(job_id)).state not in FINISHED:
+        chunks = job.messages
+        await training.kill(await training.holder(job_id))
+        kills += 1
+        assert await training.known() in (OLD_MESSAGES, plan.messages)
+        ends = asyncio.get_running_loop().time() + rng.uniform(0, 8)
+        while asyncio.get_running_loop().time() < ends or (job := await training.job(job_id)).messages == chunks:
+            assert await training.known() in (OLD_MESSAGES, plan.messages)
+            if job.state in FINISHED or (job.deliveries <= 3 and job.messages == plan.messages):
+                break
+            await asyncio.sleep(0.05)
+    assert kills == plan.kills
+    assert (await training.finished(job_id)).state == "done"
+    await check(training, plan.messages)
+
+
+async def check(training: Training, messages: int) -> None:
+    """The guild holds exactly the file's messages, and the image is the one of an undisturbed run."""
+    async with training.runtime.database.connection() as connection:
+        row = (await current_images(connection, GUILD))["general"]
+        assert await count_messages(connection, GUILD, row.generation) == messages
+        data = await read_image(connection, row)
+    lines = (training.folder / "new.jsonl").read_bytes().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert data == bytes(compile_chain([Learned(entry["message"], int(entry["id"])) for entry in entries], 2))
+    status, _, error = await training.fleet.command("chain", str(GUILD), "--verify")
+    assert status == 0, error
