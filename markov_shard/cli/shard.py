@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from markov_shard.allocator import give_memory_back
+from markov_shard.allocator import give_memory_back, settle_heap
 from markov_shard.bot.service import ShardService, require_token
 from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_signals
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
@@ -56,6 +56,7 @@ async def _shard(settings: Settings) -> None:
             health.set_shards(service.shard_findings)
             if await _discord_answers(settings, stop):
                 async with service.running():
+                    settle_heap()
                     await agent.run(stop)
 
 
