@@ -6,10 +6,11 @@ sends what it is told to, encoded beforehand, and notes when each answer comes i
 """
 
 import asyncio
-import itertools
+import base64
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -72,7 +73,7 @@ class StandIn:
 
     def __init__(self, guild_ids: Sequence[int]) -> None:
         self._guild_ids = guild_ids
-        self._ids = itertools.count(int(time.time() * 1000 - EPOCH_MS) << 22)
+        self._last_id = 0
         self._arrivals: dict[str, asyncio.Future[Connection]] = {}
         self._runner: web.AppRunner | None = None
         self.on_reply: OnReply = lambda replied_to, when: None
@@ -107,8 +108,9 @@ class StandIn:
         await self._runner.cleanup()
 
     def next_id(self) -> str:
-        """A snowflake, each higher than the last."""
-        return str(next(self._ids))
+        """A snowflake of now, each higher than the last: bots answer nothing that is old."""
+        self._last_id = max(self._last_id + 1, int(time.time() * 1000 - EPOCH_MS) << 22)
+        return str(self._last_id)
 
     async def connection(self, token: str) -> Connection:
         """The bot's connection, once it is READY or has resumed."""
@@ -209,14 +211,10 @@ class StandIn:
 
 def token_of(bot_id: int) -> str:
     """A token of the shape that libraries insist on."""
-    import base64
-
     return base64.b64encode(str(bot_id).encode()).decode().rstrip("=") + ".bench." + "x" * 27
 
 
 def _id_of(token: str) -> str:
-    import base64
-
     part = token.partition(".")[0]
     return base64.b64decode(part + "=" * (-len(part) % 4)).decode()
 
@@ -311,7 +309,7 @@ def message_of(
         "channel_id": channel_id,
         "author": author,
         "content": content,
-        "timestamp": "2026-01-01T00:00:00.000000+00:00",
+        "timestamp": datetime.now(UTC).isoformat(),
         "edited_timestamp": None,
         "tts": False,
         "mention_everyone": False,

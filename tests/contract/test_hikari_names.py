@@ -8,7 +8,9 @@ import lightbulb
 import pytest
 from hikari.impl import shard as hikari_shard
 from hikari.internal import routes
+from lightbulb.internal import constants
 
+from markov_shard.bot.commands import common
 from markov_shard.bot.injection import generate_injection
 
 SHARD = hikari_shard.GatewayShardImpl
@@ -106,3 +108,10 @@ def test_the_resolver_of_a_commands_services_can_be_generated_beforehand() -> No
 
 def test_connections_to_discord_can_be_kept_open() -> None:
     assert hikari.impl.HTTPSettings(force_close_transports=False).force_close_transports is False
+
+
+def test_a_first_response_can_be_sent_past_lightbulb() -> None:
+    assert constants.INITIAL_RESPONSE_IDENTIFIER == common._FIRST_RESPONSE
+    assert isinstance(lightbulb.context.MessageResponseMixin.initial_response_sent, property)
+    assert "auth" in inspect.signature(hikari.impl.RESTClientImpl._request).parameters
+    assert routes.POST_INTERACTION_RESPONSE.compile(interaction=1, token="t").method == "POST"

@@ -6,10 +6,14 @@ import hikari
 import lightbulb
 
 from markov_shard.bot.permissions import Permissions
-from markov_shard.bot.sending import MAX_TEXT, File
+from markov_shard.bot.sending import MAX_TEXT, NO_MENTIONS, File
+from markov_shard.bot.timing import replying
+from markov_shard.rest import answer_interaction
 
 GUILD_ONLY = (hikari.ApplicationContextType.GUILD,)
 ANYWHERE = (hikari.ApplicationContextType.GUILD, hikari.ApplicationContextType.BOT_DM)
+
+_FIRST_RESPONSE = -1  # what lightbulb calls an interaction's first response (see tests/contract)
 
 NOT_A_MODERATOR = "Only moderators may do that (Manage Channels, Kick Members or Move Members)."
 ONLY_SERVERS = "That only works in a server."
@@ -25,6 +29,13 @@ async def say(
     components: Sequence[hikari.api.ComponentBuilder] = (),
 ) -> hikari.Snowflakeish:
     """Answers the interaction, or follows up; nobody is ever mentioned by it. Returns the response's identifier."""
+    replying()
+    if file is None and not components and not ctx.initial_response_sent.is_set():
+        flags = int(hikari.MessageFlag.EPHEMERAL) if private else 0
+        message = {"content": text[:MAX_TEXT], "allowed_mentions": NO_MENTIONS, "tts": tts, "flags": flags}
+        await answer_interaction(ctx.client.rest, ctx.interaction, message)
+        ctx.initial_response_sent.set()
+        return _FIRST_RESPONSE
     return await ctx.respond(
         text[:MAX_TEXT],
         ephemeral=private,
