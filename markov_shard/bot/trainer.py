@@ -13,8 +13,10 @@ from markov_shard.training.requests import cancel_job, request_compile, request_
 
 _log = get_logger(__name__)
 
-_OVERLAY_MESSAGES = 5000
 _OVERLAY_SHARE = 0.1
+_OVERLAY_LEAST, _OVERLAY_MOST = 500, 5000
+"""Messages over the image for which a new one is made: a tenth of it, within these bounds. A thousand of them take 5 MB
+of memory where an image takes a quarter of one."""
 
 
 class Trainer:
@@ -68,7 +70,8 @@ class Trainer:
             since = guild.opened.chain.messages - held
         else:
             held, version, since = 0, -2, guild.stored_unseen
-        if since >= max(_OVERLAY_MESSAGES, held * _OVERLAY_SHARE) and guild.compile_asked_for != version:
+        enough = min(max(_OVERLAY_LEAST, held * _OVERLAY_SHARE), _OVERLAY_MOST)
+        if since >= enough and guild.compile_asked_for != version:
             guild.compile_asked_for, guild.stored_unseen = version, 0
             self._spawn(self.request_compile(guild.guild_id))
 

@@ -35,6 +35,9 @@ from markov_shard.store.snapshots import export_snapshot
 
 _log = get_logger(__name__)
 _BATCH = 5000
+_FEW = 200
+"""Messages up to which a chain is counted here and now. As an image, more take a twentieth of an overlay's memory and
+a fifth of the time."""
 _LEARNED_AT_ONCE = 32
 _LOADS_AT_ONCE = 4
 
@@ -264,7 +267,7 @@ class ChainOpener:
         self.tiers["counted"] += 1
         chain = Chain.empty(self._state_size)
         restricted = False
-        if guild.learned_seq <= _BATCH:
+        if guild.learned_seq <= _FEW:
             async for batch in _stream(snapshot, guild, -1):
                 restricted = restricted or any(message.nsfw for message in batch)
                 await _learn(chain, _counted(batch, audience))
