@@ -2,6 +2,7 @@
 
 import pytest
 
+from discord_sim import DEMO_BOT_ID
 from discord_sim.places import NewChannel
 from tests.integration.bot.conftest import OWNER, SPEAKERS
 from tests.integration.bot.harness import Bot, links
@@ -24,6 +25,17 @@ async def test_it_answers_in_the_voice_of_the_server(bot: Bot) -> None:
     assert seen.text not in LINES
     assert not seen.private
     assert not seen.message.tts
+
+
+async def test_every_answer_is_timed_once_from_its_event(bot: Bot) -> None:
+    server = bot.guild()
+    await server.listening()
+    await server.learned(*LINES)
+    before = bot.service.reply_clock.replies
+    await server.use("mark")
+    await server.use("mark", debug=True, more=1)
+    await server.reply_to(server.write(f"<@{DEMO_BOT_ID}> hello"))
+    assert bot.service.reply_clock.replies == before + 3
 
 
 async def test_an_answer_starts_from_the_seed(bot: Bot) -> None:
