@@ -9,7 +9,7 @@ import click
 from markov_shard.cli.options import json_option, prepare, print_json
 from markov_shard.errors import MarkovShardError
 
-NAMES = ("generate", "train", "open", "reply", "learn", "scale", "before-after", "cache")
+NAMES = ("generate", "train", "open", "reply", "learn", "scale", "before-after", "cache", "hardware", "mixed")
 
 
 class BenchmarkError(MarkovShardError):

@@ -100,8 +100,14 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
     async def wait_for(self, *names: str, seconds: float = 90.0) -> None:
-        """Until all of these fire."""
-        await self._until(lambda firing: set(names) <= firing, f"{names} should fire", seconds)
+        """Until each of these has fired, at the same time or not."""
+        left = set(names)
+
+        def all_have(firing: set[str]) -> bool:
+            left.difference_update(firing)
+            return not left
+
+        await self._until(all_have, f"{names} should fire", seconds)
 
     async def wait_until_clear(self, *names: str, seconds: float = 120.0) -> None:
         """Until none of these fires; without names, until nothing does."""

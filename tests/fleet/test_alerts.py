@@ -95,7 +95,7 @@ async def test_redis_away_and_then_full(
     fleet: Fleet, prometheus: Prometheus, communities: list[Server], redis_client: Redis
 ) -> None:
     await redis_client.execute_command("CLIENT", "PAUSE", 45_000, "ALL")
-    await prometheus.wait_for("MarkovFleetUnseen", "MarkovProcessUnwell", "MarkovErrors")
+    await prometheus.wait_for("MarkovFleetUnseen", "MarkovProcessUnwell")
     await look(fleet, prometheus)
     await prometheus.wait_until_clear()
     limit = (await redis_client.config_get("maxmemory"))["maxmemory"]
