@@ -1,6 +1,6 @@
 """What a signed-in operator may change on the status page. Each takes the request's JSON object."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from markov_shard.errors import MarkovShardError
 from markov_shard.flags import FLAGS, Flag, first_rollouts, hundredths_of
 from markov_shard.runtime import Runtime
+from markov_shard.shared.coordination import read_drains, set_drain
 from markov_shard.shared.flags import publish_flags
+from markov_shard.shared.members import Member, read_members
 from markov_shard.store.flags import change_flag, ensure_flags
 
 CHANGED_BY = "the status page"
@@ -23,6 +25,32 @@ class Acts:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+
+    async def drain(self, body: Mapping[str, Any]) -> str:
+        """`{"process": …}`: it hands its shards over, sessions kept, and serves nothing until it is brought back."""
+        process = await self._shard_process(body.get("process"))
+        others = [m for m in await self._serving() if m.name != process.name]
+        if not others:
+            raise NotPossibleError(f"{process.name} is the only shard process that serves: nobody could take over")
+        await set_drain(self._runtime.redis, process.name, drain=True)
+        return f"{process.name} drains"
+
+    async def undrain(self, body: Mapping[str, Any]) -> str:
+        """`{"process": …}`: it gets shards again."""
+        process = await self._shard_process(body.get("process"))
+        await set_drain(self._runtime.redis, process.name, drain=False)
+        return f"{process.name} serves again"
+
+    async def _serving(self) -> Sequence[Member]:
+        drains = await read_drains(self._runtime.redis)
+        members = await read_members(self._runtime.redis)
+        return [m for m in members if m.role == "shard" and not m.draining and m.name not in drains]
+
+    async def _shard_process(self, name: object) -> Member:
+        for member in await read_members(self._runtime.redis):
+            if member.name == name and member.role == "shard":
+                return member
+        raise NotPossibleError(f"there is no shard process {str(name)[:64]!r}")
 
     async def set_flag(self, body: Mapping[str, Any]) -> str:
         """`{"flag": …, "percentage": "12.5"}`: in effect in every process within a second."""

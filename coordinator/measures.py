@@ -29,6 +29,8 @@ def measure_fleet(metrics: Metrics, watch: FleetWatch, *, clock: Callable[[], fl
     gauge("markov_fleet_processes_draining", "Processes that are leaving", of(_draining))
     gauges("markov_fleet_shards", "Shards of the bot, by state", "state", each(_shards))
     gauge("markov_fleet_leaders", "Coordinators that lead: one", of(lambda seen: float(seen["leader"] is not None)))
+    gauge("markov_identifies_left", "IDENTIFYs left of the day's budget", of(_budget("remaining")))
+    gauge("markov_identifies_budget", "The day's budget of IDENTIFYs", of(_budget("total")))
     gauges("markov_queue_depth", "Jobs that wait or are being worked on", "lane", each(_lanes("depth")))
     gauges("markov_queue_oldest_seconds", "Age of the oldest of them", "lane", each(_lanes("oldest_seconds")))
     gauge("markov_dead_letters", "Jobs that were given up", of(lambda seen: seen["queue"]["dead"]))
@@ -54,6 +56,10 @@ def _draining(seen: Mapping[str, Any]) -> float:
 
 def _shards(seen: Mapping[str, Any]) -> Mapping[str, float]:
     return dict.fromkeys(_STATES, 0.0) | Counter(shard["state"] for shard in seen["shards"])
+
+
+def _budget(figure: str) -> Callable[[Mapping[str, Any]], float]:
+    return lambda seen: float(seen["identifies"][figure]) if seen.get("identifies") else float("nan")
 
 
 def _lanes(figure: str) -> Callable[[Mapping[str, Any]], Mapping[str, float]]:

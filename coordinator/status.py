@@ -1,6 +1,7 @@
 """The fleet at a glance: one document for the status page, `status.json` and `markov-shard status`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from markov_shard.errors import DatabaseUnavailableError
@@ -9,6 +10,7 @@ from markov_shard.runtime import Runtime
 from markov_shard.shared.assignment import Assignment, read_assignment
 from markov_shard.shared.figures import redis_figures
 from markov_shard.shared.flags import read_live
+from markov_shard.shared.identify import read_budget
 from markov_shard.shared.leases import Lease, read_leases
 from markov_shard.shared.members import Member, read_members
 from markov_shard.shared.queue import JobQueue
@@ -36,6 +38,7 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
             "dead": await queue.dead(),
             "jobs": await _jobs(runtime),
         },
+        "identifies": asdict(budget) if (budget := await read_budget(redis)) else None,
         "flags": await _flags(runtime),
         "caches": {"redis": await redis_figures(redis), "chains": _chains(members)},
     }

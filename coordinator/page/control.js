@@ -52,8 +52,12 @@ async function act(name, body) {
 }
 
 export const actions = {
-  async drain(process) {
-    const text = "Its shards move to the other processes, sessions kept; the process then ends.";
+  async drain(process, draining) {
+    if (draining) {
+      await act("undrain", { process });
+      return;
+    }
+    const text = "Its shards move to the other processes, sessions kept; it then serves nothing until it is brought back.";
     if (await ask(`Drain ${process}?`, text, "Drain")) await act("drain", { process });
   },
   async setFlag(flag, percentage) {

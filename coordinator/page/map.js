@@ -66,7 +66,7 @@ function makeCard(actions) {
     drain,
   );
   const card = element("details", { class: "card" }, summary, inside);
-  drain.addEventListener("click", () => actions.drain(card.dataset.key));
+  drain.addEventListener("click", () => actions.drain(card.dataset.key, card.classList.contains("draining")));
   return card;
 }
 
@@ -80,7 +80,9 @@ function drawCard(card, process, shards, signed, status) {
   const waits = process.waiting ? ` · ${process.waiting} unsaved` : "";
   const works = process.jobs.length ? ` · ${process.jobs.length} job${process.jobs.length > 1 ? "s" : ""}` : "";
   setText(card.querySelector(".small"), `${bytes(process.memory)} · lag ${process.lag_ms} ms${waits}${works}`);
-  setHidden(card.querySelector(".drain"), !signed.includes("drain") || process.role === "coordinator" || process.draining);
+  const drain = card.querySelector(".drain");
+  setText(drain, process.draining ? "Bring back" : "Drain");
+  setHidden(drain, !signed.includes("drain") || process.role !== "shard");
   if (!card.open) return;
   const url = process.url ? `${process.url}/healthz` : "no address";
   setText(card.querySelector(".facts"), `${process.role}, up ${span(process.seconds)}, answers at ${url}`);

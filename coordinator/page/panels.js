@@ -30,6 +30,11 @@ export function drawFigures(status) {
   keyed(byId("figures"), figures, (f) => f.title, (f) => makeFigure(f.title), (child, f) => drawFigure(child, f.text, f.values, Boolean(f.bad)));
 }
 
+export function drawIdentifies(budget) {
+  const text = budget ? `${budget.remaining} of ${budget.total} IDENTIFYs left, new in ${span(budget.reset_after_ms / 1000)}` : "";
+  setText(byId("identifies"), text);
+}
+
 export function drawQueue({ lanes, dead, jobs }) {
   const entries = {};
   for (const [lane, { depth, oldest_seconds: oldest }] of Object.entries(lanes)) {

@@ -50,7 +50,8 @@ async def _coordinator(settings: Settings) -> None:
         watch = FleetWatch(lambda: fleet_status(runtime))
         measure_fleet(metrics, watch)
         acts = Acts(runtime)
-        routes = StatusPage(watch, Access(reveal(settings.status_token)), {"set-flag": acts.set_flag}).routes()
+        changes = {"drain": acts.drain, "undrain": acts.undrain, "set-flag": acts.set_flag}
+        routes = StatusPage(watch, Access(reveal(settings.status_token)), changes).routes()
         async with (
             measured_process(metrics, health, runtime.database) as measured,
             serve_health(
@@ -74,3 +75,4 @@ async def _coordinator(settings: Settings) -> None:
                 await coordinator.run(stop)
             finally:
                 watching.cancel()
+                await asyncio.wait([watching])

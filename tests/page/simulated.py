@@ -95,3 +95,4 @@ class SimulatedFleet:
             yield
         finally:
             task.cancel()
+            await asyncio.wait([task])

@@ -1,7 +1,7 @@
 """The status page in headless Chromium. SCREENSHOTS=folder keeps what it looked like."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,11 +12,12 @@ from coordinator.acts import Acts
 from coordinator.pages import StatusPage
 from coordinator.status import fleet_status
 from coordinator.watch import FleetWatch
-from markov_shard.errors import JobError, RedisUnavailableError
+from markov_shard.errors import RedisUnavailableError
 from markov_shard.flags import FLAGS, Rollout
 from markov_shard.health import Health, serve_health
 from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
+from markov_shard.shared.coordination import read_drains, set_drain
 from markov_shard.shared.flags import publish_flags
 from markov_shard.store.flags import ensure_flags
 from tests.page.conftest import DESKTOP, PHONE, expect
@@ -39,23 +40,19 @@ class Served:
 
     def __init__(self, runtime: Runtime) -> None:
         self.watch = FleetWatch(lambda: fleet_status(runtime), tick=0.3)
-        self.asked: list[Mapping[str, Any]] = []
-
-    async def drain(self, body: Mapping[str, Any]) -> str:
-        if body["process"] == "shard-02":
-            raise JobError("shard-02 is the last one")
-        self.asked.append(body)
-        return f"{body['process']} drains"
 
 
 @pytest.fixture
 async def served(runtime: Runtime) -> AsyncIterator[tuple[Served, str]]:
-    made = Served(runtime)
-    routes = StatusPage(made.watch, Access(TOKEN), {"drain": made.drain, "set-flag": Acts(runtime).set_flag}).routes()
+    made, acts = Served(runtime), Acts(runtime)
+    routes = StatusPage(
+        made.watch, Access(TOKEN), {"drain": acts.drain, "undrain": acts.undrain, "set-flag": acts.set_flag}
+    ).routes()
     async with serve_health(Health("coordinator", "coordinator-1"), "127.0.0.1", 0, routes=routes) as url:
         watching = asyncio.create_task(made.watch.run())
         yield made, f"{url}/"
         watching.cancel()
+        await asyncio.wait([watching])
 
 
 async def test_a_small_fleet_is_seen_live_and_moves_without_reload(
@@ -130,13 +127,15 @@ async def test_changes_need_the_token_and_a_yes(
         await card.locator("summary").click()
         await card.locator(".drain").click()
         await page.click("#ask-no")
-        for name in ("shard-02", "shard-03"):
+        for name in ("shard-01", "shard-04"):
+            await set_drain(redis_client, name, drain=True)
+        for name in ("shard-03", "shard-02"):
             card = page.locator(".card", has_text=name)
             await card.locator("summary").click()
             await card.locator(".drain").click()
             await page.wait_for_selector("#ask-dialog[open]")
             await page.click("#ask-yes")
-            expected = "shard-02 is the last one" if name == "shard-02" else "shard-03 drains"
+            expected = "shard-02 is the only shard process" if name == "shard-02" else "shard-03 drains"
             await page.wait_for_selector(f"#said >> text={expected}")
         flag = page.locator("#flags li", has_text="markov_store")
         await flag.locator("input").fill("12.5")
@@ -145,7 +144,11 @@ async def test_changes_need_the_token_and_a_yes(
         await page.wait_for_selector("#said >> text=markov_store is on for 12.5 % of all guilds")
         await page.wait_for_selector("#flags >> text=12.5 % of guilds and 1 guild by name")
         await seen.shot("signed-in-phone")
-        assert served[0].asked == [{"process": "shard-03"}]
+        assert await read_drains(redis_client) == {"shard-01", "shard-03", "shard-04"}
+        fleet.draining = {"shard-03"}
+        await page.locator(".card.draining .drain").click()
+        await page.wait_for_selector("#said >> text=shard-03 serves again")
+        assert await read_drains(redis_client) == {"shard-01", "shard-04"}
         assert not await seen.is_too_wide()
         await page.click("#sign")
         await page.wait_for_selector("#sign >> text=Sign in")
