@@ -41,6 +41,7 @@ from markov_shard.shared.news import News, listen
 from markov_shard.shared.sessions import Sessions
 from markov_shard.store.flags import read_flags
 from markov_shard.store.messages import drop_attachment
+from markov_shard.tasks import end
 from markov_shard.training.pool import WorkPool
 
 _log = get_logger(__name__)
@@ -230,8 +231,7 @@ class ShardService:
                 yield
             finally:
                 await self.talking.responder.settle()
-                for task in background:
-                    task.cancel()
+                await end(background)
                 if self.bot.is_alive:
                     await self.bot.close()
                 self.cpu_work.close()

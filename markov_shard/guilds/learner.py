@@ -94,7 +94,8 @@ class Learner:
         """Flushes until cancelled; an unreachable Postgres is tried again, and nothing is lost meanwhile."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._debounce)
+                async with asyncio.timeout(self._debounce):
+                    await self._full.wait()
             self._full.clear()
             try:
                 await self.flush()

@@ -24,6 +24,7 @@ from markov_shard.runtime import Runtime
 from markov_shard.shared.queue import Delivery, JobQueue
 from markov_shard.store.claims import claim_job, note_failure, release_claim
 from markov_shard.store.jobs import LANES, Job, JobKind, Lane
+from markov_shard.tasks import end
 from markov_shard.training.holding import holding
 from markov_shard.training.importing import give_up
 from markov_shard.training.sweep import Sweeper
@@ -67,11 +68,10 @@ class Worker:
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        await end(loops)
         for task in loops:
-            task.cancel()
-        for ended in await asyncio.gather(*loops, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
+            if not task.cancelled() and (error := task.exception()):
+                raise error
 
     async def _lane(self, lane: Lane, consumer: str) -> None:
         queue = JobQueue(self._runtime.redis, consumer)
