@@ -8,6 +8,7 @@ import numpy as np
 
 from markov_shard.chain.build import tables_of
 from markov_shard.chain.count import Counted, count
+from markov_shard.chain.hashing import U32
 from markov_shard.chain.image import Image
 from markov_shard.chain.text import MessageLike, checked_state_size, id_of, text_of
 from markov_shard.chain.tokenise import Tokeniser
@@ -48,11 +49,23 @@ class Compiler:
     def counted(self) -> Counted:
         """The counted arrays of all that was added. The compiler is then empty again."""
         vocabulary, tokens_of_number = ordered(self._tokeniser.words)
-        stream = np.concatenate([np.empty(0, np.uint32), *self._streams])
+        numbers = np.concatenate([np.zeros(1, np.uint32), tokens_of_number])
         ids = np.concatenate([np.empty(0, np.int64), *self._ids])
-        self.__init__(self._state_size, seed=self._seed)  # type: ignore[misc]
-        stream = np.concatenate([np.zeros(1, np.uint32), tokens_of_number])[stream]
-        return count(stream, ids, vocabulary, self._state_size, self._seed)
+        streams, state_size, seed = self._streams, self._state_size, self._seed
+        self.__init__(state_size, seed=seed)  # type: ignore[misc]
+        # The stream is not held here: counting lets go of it when it is done with it.
+        return count(_numbered(streams, numbers), ids, vocabulary, state_size, seed)
+
+
+def _numbered(streams: list[U32], numbers: U32) -> U32:
+    """The streams as one, in the vocabulary's tokens; empties the list, so that no more is held than needed."""
+    joined = np.empty(sum(map(len, streams)), np.uint32)
+    place = len(joined)
+    while streams:
+        part = streams.pop()
+        place -= len(part)
+        joined[place : place + len(part)] = numbers[part]
+    return joined
 
 
 def compile_chain(messages: Iterable[MessageLike], state_size: int = 2, *, seed: int = 0) -> Image:

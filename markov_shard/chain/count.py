@@ -1,5 +1,6 @@
 """A token stream counted: its states and transitions, in the image's order."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from markov_shard.chain.text import NO_SOURCE
 from markov_shard.chain.vocabulary import Vocabulary
 
 I64 = NDArray[np.int64]
+_TABLE = 1 << 25  # tokens up to which a table says which message each is in
 
 
 @dataclass(slots=True)
@@ -36,13 +38,29 @@ def count(tokens: U32, ids: I64, vocabulary: Vocabulary, state_size: int, seed: 
     ends = np.flatnonzero(tokens == 0)
     prints = fingerprints(vocabulary.hashes[tokens[tokens != 0] - 1], np.diff(ends, prepend=-1) - 1)
     prints.sort()
-    reached, state_tokens = states_reached(tokens, state_size)
-    message = None
-    if (ids != NO_SOURCE).any():
-        message = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
-    origin, dest, counts, source = _transitions(reached, message, seed)
+    words = len(tokens) - len(ends)
+    message_at = _messages(ends, len(tokens)) if (ids != NO_SOURCE).any() else None
+    states = list(states_reached(tokens, state_size))
+    del tokens  # of a large guild, each array of a number a token is half a gigabyte
+    state_tokens = states.pop()
+    origin, dest, counts, source = _transitions(_after_start(states), message_at, seed)
     source, source_ids = _known_sources(source, ids)
-    return Counted(vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, len(tokens) - len(ends))
+    return Counted(vocabulary, state_tokens, origin, dest, counts, source, source_ids, prints, words)
+
+
+def _messages(ends: I64, length: int) -> Callable[[U32 | I64], U32]:
+    """What gives 1 + the message that each position is in: from a table or, where that were large, by search."""
+    if length > _TABLE:
+        return lambda places: (np.searchsorted(ends, places) + 1).astype(np.uint32)
+    table = np.repeat(np.arange(1, len(ends) + 1, dtype=np.uint32), np.diff(ends, prepend=-1))
+    return lambda places: table[places]
+
+
+def _after_start(reached: list[U32]) -> U32:
+    """A 0, for the state that everything starts from, and then the states reached, which are taken off the list."""
+    path = np.zeros(len(reached[0]) + 1, np.uint32)
+    path[1:] = reached.pop()
+    return path
 
 
 def states_reached(tokens: U32, state_size: int) -> tuple[U32, U32]:
@@ -86,20 +104,21 @@ def _columns(tokens: U32, examples: I64, state_size: int) -> U32:
     return columns
 
 
-def _transitions(reached: U32, message: U32 | None, seed: int) -> tuple[U32, U32, U32, U32]:
-    """Origin, destination and count of each transition, and 1 + a message it came from (0 without messages)."""
-    before = np.empty_like(reached)
-    before[0:1] = 0
-    before[1:] = reached[:-1]
+def _transitions(path: U32, message_at: Callable[[U32 | I64], U32] | None, seed: int) -> tuple[U32, U32, U32, U32]:
+    """Origin, destination and count of each transition, and 1 + a message it came from (0 without messages).
+
+    `path` is a 0 and then the state reached at each position.
+    """
+    before, reached = path[:-1], path[1:]
     parts: list[tuple[U32, U32, U32, U32]] = []
     base = 0
     for order, starts in groups(before, reached):
         sizes = np.diff(starts, append=len(order))
         first = order[starts]
         source = np.zeros(len(starts), np.uint32)
-        if message is not None:
+        if message_at is not None:
             chosen = (stream(seed, base, len(starts)) * sizes.astype(np.uint64)) >> np.uint64(32)
-            source = message[order[starts + chosen.astype(np.int64)]]
+            source = message_at(order[starts + chosen.astype(np.int64)])
         parts.append((before[first], reached[first], sizes.astype(np.uint32), source))
         base += len(starts)
     if not parts:
