@@ -1,8 +1,11 @@
 """Which process is to own which range: contiguous, sized by capacity, moving as little as possible."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from markov_shard.ranges import GuildRange
+
+_MOST_TRIED = 16
 
 
 def place(
@@ -15,20 +18,38 @@ def place(
 
     Each process's size is its share by capacity (1 where `capacities` does not say), rounded down or up; with equal
     capacities sizes differ by one at most. Processes keep their present order along the shards. Where newcomers go
-    and which sizes are rounded up is what keeps the most shards where they are, over all such placements.
+    and which sizes are rounded up is what keeps the most shards where they are, over all such placements; in fleets of
+    few, one process may also be put elsewhere.
     `current` may name processes that are gone.
     """
+    capacities = capacities or {}
+    weighed = tuple((name, max(1, capacities.get(name, 1))) for name in sorted(processes))
+    return dict(_place(shard_count, weighed, tuple(sorted(current.items()))))
+
+
+@lru_cache(maxsize=16)  # the leader asks each second, and mostly nothing has changed
+def _place(
+    shard_count: int, processes: tuple[tuple[str, int], ...], owned: tuple[tuple[str, GuildRange], ...]
+) -> Mapping[str, GuildRange]:
+    current, weights = dict(owned), dict(processes)
     known = sorted(
-        (name for name in processes if name in current and current[name].shard_count == shard_count),
+        (name for name in weights if name in current and current[name].shard_count == shard_count),
         key=lambda name: current[name],
     )[:shard_count]
-    newcomers = sorted(set(processes) - set(known))[: shard_count - len(known)]
+    newcomers = sorted(weights.keys() - set(known))[: shard_count - len(known)]
     if not known and not newcomers:
         return {}
-    weights = {name: max(1, (capacities or {}).get(name, 1)) for name in (*known, *newcomers)}
-    sizes = _shares(shard_count, weights)
+    sizes = _shares(shard_count, {name: weights[name] for name in (*known, *newcomers)})
+    order, kept = _order(shard_count, known, newcomers, sizes, current)
+    if len(sizes) <= _MOST_TRIED:
+        # Where a process of another size left or joins, putting one elsewhere may spare the others a shift.
+        for name in known:
+            others = [other for other in known if other != name]
+            tried, stays = _order(shard_count, others, sorted([*newcomers, name]), sizes, current)
+            if stays > kept:
+                order, kept = tried, stays
     ranges, first = {}, 0
-    for name, rounded_up in _order(shard_count, known, newcomers, sizes, current):
+    for name, rounded_up in order:
         size = sizes[name] + rounded_up
         if size:
             ranges[name] = GuildRange(first, first + size - 1, shard_count)
@@ -48,8 +69,8 @@ def _order(
     newcomers: Sequence[str],
     sizes: Mapping[str, int],
     current: Mapping[str, GuildRange],
-) -> list[tuple[str, int]]:
-    """The processes along the shards, each with 1 where its size is rounded up.
+) -> tuple[list[tuple[str, int]], int]:
+    """The processes along the shards, each with 1 where its size is rounded up; and how many shards stay.
 
     Dynamic programming over how many known processes, newcomers and rounded-up sizes lie before a boundary: these
     three numbers say where the boundary is, so the best way to reach it is independent of what follows.
@@ -88,6 +109,7 @@ def _order(
         above = row
         came.append(steps)
     i, j, e = len(known), len(newcomers), larger
+    most = above[j][e]
     order: list[tuple[str, int]] = []
     while i or j:
         step = came[i][j][e]
@@ -95,7 +117,7 @@ def _order(
         new, extra = step
         order.append((newcomers[j - 1] if new else known[i - 1], extra))
         i, j, e = (i, j - 1, e - extra) if new else (i - 1, j, e - extra)
-    return order[::-1]
+    return order[::-1], most
 
 
 def _sums(values: Sequence[int]) -> list[int]:

@@ -63,7 +63,9 @@ async def open_runtime(settings: Settings, role: str, *, pool_size: int = 10) ->
     async with service_urls(settings) as urls:
         if settings.database_url is None:
             await migrate(urls.database)
-        async with await Database.open(urls.database, size=pool_size, name=name) as database:
+        # A shard process that is paused within a transaction must not hold its epochs against the next owner.
+        idle = 5 if role == "shard" else 0
+        async with await Database.open(urls.database, size=pool_size, name=name, idle_seconds=idle) as database:
             async with database.connection() as connection:
                 await check_schema(connection, database.place)
             redis = await connect_redis(urls.redis, name=name)

@@ -40,7 +40,7 @@ class FleetCoordination:
 
     async def step(self, member: Member, held: Mapping[ShardKey, int]) -> Step:
         """Sends the heartbeat, renews the leases of shards held (with their epochs), reads the assignment."""
-        names = [keys.member(member.name), keys.members(), keys.assignment(), keys.drains()]
+        names = [keys.member(member.name), keys.members(), keys.assignment(), keys.drains(), keys.identify_gate()]
         names += [keys.lease(*shard) for shard in held]
         arguments = [member.name, MEMBER_MS, describe(member), SHARD_LEASE_MS, *held.values()]
         kept, content, drained = await self._run("agent_step", names, arguments)

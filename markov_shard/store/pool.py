@@ -63,8 +63,11 @@ class Database:
         """Told how many seconds each piece of work waited."""
 
     @classmethod
-    async def open(cls, url: str, *, size: int = 10, name: str = "markov-shard") -> "Database":
-        """Connects at once, so that a wrong URL stops the start. Raises DatabaseUnavailableError."""
+    async def open(cls, url: str, *, size: int = 10, name: str = "markov-shard", idle_seconds: int = 0) -> "Database":
+        """Connects at once, so that a wrong URL stops the start. Raises DatabaseUnavailableError.
+
+        `idle_seconds`: after which the server ends a transaction that asks for nothing, 0 never.
+        """
         place = place_of(url)
         with database_errors(place):
             pool = await asyncpg.create_pool(
@@ -73,7 +76,11 @@ class Database:
                 max_size=size,
                 timeout=10,
                 command_timeout=120,
-                server_settings={"application_name": name[:63], "timezone": "UTC"},
+                server_settings={
+                    "application_name": name[:63],
+                    "timezone": "UTC",
+                    "idle_in_transaction_session_timeout": str(idle_seconds * 1000),
+                },
             )
         return cls(pool, url)
 

@@ -1,6 +1,7 @@
 """The fleet's processes, as tests start, kill and look at them."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -27,20 +28,28 @@ class Fleet:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.environment = environment
-        self.port = free_port()
+        self.own_environment: dict[str, dict[str, str]] = {}
+        """What single processes have of their own, by name."""
+        self.shard_count = int(environment["SHARD_COUNT"])
+        self.ports: dict[str, int] = {}
         self.processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self, *names: str) -> None:
         """Starts processes; the role is the name's first word."""
         for name in names or ROLES:
-            port = self.port if name.startswith("coordinator") else 0
+            port = self.ports.setdefault(name, free_port()) if name.startswith("coordinator") else 0
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.processes[name] = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
                     "markov_shard",
                     name.partition("-")[0],
-                    env={**self.environment, "PROCESS_NAME": name, "HTTP_PORT": str(port)},
+                    env={
+                        **self.environment,
+                        **self.own_environment.get(name, {}),
+                        "PROCESS_NAME": name,
+                        "HTTP_PORT": str(port),
+                    },
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -48,18 +57,24 @@ class Fleet:
 
     async def ready(self) -> dict[str, Any]:
         """Waits until every shard is connected; returns the status."""
-        async with aiohttp.ClientSession() as session:
-            while True:
-                self.check()
-                try:
-                    async with session.get(f"http://127.0.0.1:{self.port}/status.json") as response:
-                        status: dict[str, Any] = await response.json()
-                        shards = status.get("shards", [])
-                        if len(shards) == SHARD_COUNT and all(s["state"] == "connected" for s in shards):
-                            return status
-                except aiohttp.ClientError:
-                    pass  # not up yet
-                await asyncio.sleep(0.1)
+        while True:
+            self.check()
+            status = await self.status()
+            shards = status.get("shards", [])
+            if len(shards) == self.shard_count and all(shard["state"] == "connected" for shard in shards):
+                return status
+            await asyncio.sleep(0.1)
+
+    async def status(self) -> dict[str, Any]:
+        """What the first coordinator that answers says of the fleet; nothing when none does."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
+            for name, port in self.ports.items():
+                if name in self.processes:
+                    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                        async with session.get(f"http://127.0.0.1:{port}/status.json") as response:
+                            found: dict[str, Any] = await response.json()
+                            return found
+        return {}
 
     def check(self) -> None:
         """Fails with its log when a process has ended by itself."""
@@ -68,27 +83,31 @@ class Fleet:
                 log = (self.folder / f"{name}.log").read_text(encoding="utf-8")[-3000:]
                 pytest.fail(f"{name} ended with status {process.returncode}:\n{log}")
 
+    def signal(self, number: int, *names: str) -> None:
+        for name in names:
+            self.processes[name].send_signal(number)
+
     async def kill(self, *names: str) -> None:
         """SIGKILL: no process gets to finish anything."""
         chosen = names or tuple(self.processes)
-        for name in chosen:
-            self.processes[name].send_signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL, *chosen)
         for name in chosen:
             await self.processes.pop(name).wait()
 
-    async def stop(self) -> dict[str, int]:
-        """SIGTERM; returns the exit statuses."""
-        for process in self.processes.values():
+    async def stop(self, *names: str) -> dict[str, int]:
+        """SIGTERM to some or all; returns the exit statuses."""
+        chosen = {name: self.processes[name] for name in names or tuple(self.processes)}
+        for process in chosen.values():
             if process.returncode is None:
                 process.terminate()
         try:
             async with asyncio.timeout(30):
-                return {name: await process.wait() for name, process in self.processes.items()}
+                return {name: await process.wait() for name, process in chosen.items()}
         finally:
-            for process in self.processes.values():
+            for name, process in chosen.items():
                 if process.returncode is None:
                     process.kill()
-            self.processes.clear()
+                del self.processes[name]
 
     def log(self, name: str) -> list[dict[str, Any]]:
         """A process's log lines; a traceback's lines are left out."""

@@ -31,6 +31,7 @@ class RedisModel:
     members: dict[str, tuple[Member, int, int]] = field(default_factory=dict)
     assignment: Assignment | None = None
     drains: set[str] = field(default_factory=set)
+    founded_at: int | None = None
     leases_from: int | None = None
 
     def clear(self) -> None:
@@ -43,6 +44,7 @@ class RedisModel:
 
     def step(self, now: int, member: Member, held: Mapping[ShardKey, int]) -> Step:
         self.beat(now, member)
+        self.founded_at = now if self.founded_at is None else self.founded_at
         lost = set()
         for shard, epoch in held.items():
             lease = self.leases.get(shard)
@@ -73,7 +75,7 @@ class RedisModel:
 
     def open_gate(self, now: int, wait: int) -> None:
         if self.leases_from is None:
-            self.leases_from = now + wait
+            self.leases_from = (now if self.founded_at is None else self.founded_at) + wait
 
     def lead(self, now: int, name: str) -> str:
         if self.leader is None or self.leader.holder == name or self.leader.expires_at <= now:

@@ -7,7 +7,8 @@ now = now[1] * 1000 + math.floor(now[2] / 1000)
 local remaining = tonumber(ARGV[3])
 local gate = redis.call('HMGET', KEYS[1], 'opens_at', 'remaining', 'resets_at')
 if not gate[1] then
-    redis.call('HSET', KEYS[1], 'opens_at', now + ARGV[1], 'leases_from', now + ARGV[6])
+    local founded_at = tonumber(redis.call('HGET', KEYS[1], 'founded_at') or now)
+    redis.call('HSET', KEYS[1], 'opens_at', now + ARGV[1], 'leases_from', founded_at + ARGV[6])
 elseif gate[2] and tonumber(gate[3]) > now then
     remaining = math.min(remaining, tonumber(gate[2]))
 end

@@ -1,6 +1,5 @@
 """Placement: everything owned once, balanced, with as little movement as there can be."""
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 from hypothesis import given
@@ -8,14 +7,9 @@ from hypothesis import strategies as st
 
 from coordinator.placement import place
 from markov_shard.ranges import GuildRange
+from tests.simulation.movement import least_moved, moved
 
 NAMES = [f"shard-{number}" for number in range(12)]
-
-
-def moved(before: Mapping[str, GuildRange], after: Mapping[str, GuildRange]) -> int:
-    """Shards whose owner changed, of those that had one."""
-    owner = {shard: name for name, part in before.items() for shard in part.shard_ids}
-    return sum(owner.get(shard, name) != name for name, part in after.items() for shard in part.shard_ids)
 
 
 @st.composite
@@ -46,6 +40,25 @@ def test_nothing_moves_when_nothing_changed(history: tuple[int, list[set[str]]])
     for fleet in fleets:
         current = place(shard_count, sorted(fleet), current)
         assert place(shard_count, sorted(fleet), current) == current
+
+
+@given(
+    st.integers(5, 200),
+    st.lists(st.dictionaries(st.sampled_from(NAMES[:5]), st.integers(1, 3), min_size=1), min_size=2, max_size=5),
+)
+def test_movement_is_within_one_range_of_the_least_whatever_the_capacities(
+    shard_count: int, fleets: list[dict[str, int]]
+) -> None:
+    current: dict[str, GuildRange] = {}
+    for capacities in fleets:
+        after = place(shard_count, sorted(capacities), current, capacities)
+        assert after.keys() == capacities.keys() or shard_count < 15
+        total = sum(capacities.values())
+        for name, part in after.items():
+            assert abs(len(part) - shard_count * capacities[name] / total) <= 1
+        more = moved(current, after) - least_moved(shard_count, capacities, current)
+        assert more <= max(map(len, after.values()))
+        current = after
 
 
 def test_a_newcomer_takes_only_its_share_and_what_balance_needs() -> None:

@@ -1,0 +1,257 @@
+"""A fleet of 4 shard processes and 2 coordinators under a steady stream of messages, and what a member sees of it."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from discord_sim import DEMO_TOKEN
+from discord_sim.client import SimClient
+from markov_shard.ranges import shard_of
+from markov_shard.store.migrate import migrate
+from markov_shard.store.pool import Database
+from tests.fleet.processes import Fleet, free_port
+from tests.fleet.stage_servers import PostgresServer, RedisServer, Wire
+
+SHARDS = ("shard-1", "shard-2", "shard-3", "shard-4")
+COORDINATORS = ("coordinator-1", "coordinator-2")
+_STREAM_SECONDS = 0.25
+_WATCH_SECONDS = 0.03
+
+
+@dataclass
+class Gaps:
+    """How long each shard had no connection with a running process behind it: the longest, in seconds."""
+
+    longest: dict[int, float] = field(default_factory=dict)
+    since: dict[int, float] = field(default_factory=dict)
+    frozen: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Shards whose process is stopped: their session and its resumes, until somebody else has resumed it."""
+
+    def look(self, sessions: Sequence[dict[str, Any]], shard_count: int) -> None:
+        now = time.monotonic()
+        served = set()
+        for session in sessions:
+            shard_id, count = session["shard"]
+            if count == shard_count and session["connected"]:
+                if self.frozen.get(shard_id) == (session["session_id"], session["resumes"]):
+                    continue
+                self.frozen.pop(shard_id, None)
+                served.add(shard_id)
+        for shard_id in range(shard_count):
+            if shard_id in served:
+                if shard_id in self.since:
+                    gap = now - self.since.pop(shard_id)
+                    self.longest[shard_id] = max(gap, self.longest.get(shard_id, 0.0))
+            else:
+                self.since.setdefault(shard_id, now)
+
+    @property
+    def worst(self) -> float:
+        return max(self.longest.values(), default=0.0)
+
+
+class Stage:
+    """The fleet with its servers; `async with`."""
+
+    def __init__(self, folder: Path, shard_count: int = 16) -> None:
+        self.folder = folder
+        self.shard_count = shard_count
+        self.redis = RedisServer(folder / "redis", free_port())
+        self.postgres = PostgresServer(folder / "postgres")
+        self.wires: dict[str, Wire] = {}
+        self.sent: dict[int, int] = {}
+        """Message ID to guild ID of everything members wrote."""
+        self.gaps = Gaps()
+        self.guilds: dict[int, tuple[str, str]] = {}
+        """Guild ID to (channel, member)."""
+        self._stack = contextlib.AsyncExitStack()
+        self._flowing = asyncio.Event()
+        self._number = 0
+
+    async def __aenter__(self) -> "Stage":
+        try:
+            await self._build()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _build(self) -> None:
+        push = self._stack.push_async_callback
+        push(self.redis.stop)
+        push(self.postgres.remove)
+        url, _ = await asyncio.gather(self.postgres.start(), self.redis.start())
+        await migrate(url)
+        self.database = await self._stack.enter_async_context(await Database.open(url, size=2))
+        self.sim = await self._stack.enter_async_context(_running_sim())
+        environment = {
+            "PATH": str(Path(sys.executable).parent),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "DATABASE_URL": url,
+            "REDIS_URL": self.redis_url,
+            "DATA_DIR": str(self.folder / "data"),
+            "CONFIG_DIR": str(self.folder),
+            "TOKEN": DEMO_TOKEN,
+            "REST_URL": f"{self.sim.base_url}/api/v10",
+            "SHARD_COUNT": str(self.shard_count),
+            "LOG_FORMAT": "json",
+            "MIN_SCORE": "1",
+        }
+        self.fleet = Fleet(self.folder, environment)
+        for name in SHARDS:
+            self.wires[name] = await self._stack.enter_async_context(Wire(self.redis.port))
+            self.fleet.own_environment[name] = {"REDIS_URL": self.redis_url_through(self.wires[name])}
+        push(self.fleet.stop)
+        await self._make_guilds()
+        await self.fleet.start(*COORDINATORS, *SHARDS)
+        await self.fleet.ready()
+        for task in (self._stream(), self._watch()):
+            running = asyncio.create_task(task)
+            push(_cancelled, running)
+        self._flowing.set()
+
+    @property
+    def redis_url(self) -> str:
+        return self.redis.url
+
+    def redis_url_through(self, wire: Wire) -> str:
+        return f"redis://127.0.0.1:{wire.port}"
+
+    async def _make_guilds(self) -> None:
+        for shard_id in range(self.shard_count):
+            stamp = 300_000_000_000 + shard_id
+            guild_id = (stamp - stamp % self.shard_count + shard_id) << 22
+            made = await self.sim.create_guild(
+                f"server {shard_id}",
+                guild_id=guild_id,
+                channels=[{"name": "general"}],
+                members=[{"username": f"owner-{shard_id}", "admin": True}, {"username": f"member-{shard_id}"}],
+            )
+            assert shard_of(guild_id, self.shard_count) == shard_id
+            channel = made["channels"][0]["id"]
+            member = next(m["id"] for m in made["members"] if not m["bot"] and not m["admin"])
+            self.guilds[guild_id] = (channel, member)
+            async with self.database.connection() as connection:
+                await connection.execute(
+                    "INSERT INTO channels (guild_id, channel_id, listen) VALUES ($1, $2, true)", guild_id, int(channel)
+                )
+
+    async def _stream(self) -> None:
+        """One message in each server, again and again."""
+        while True:
+            await self._flowing.wait()
+            started = time.monotonic()
+            await asyncio.gather(*(self._say(guild_id) for guild_id in self.guilds))
+            await asyncio.sleep(max(0.0, _STREAM_SECONDS - (time.monotonic() - started)))
+
+    async def _say(self, guild_id: int) -> None:
+        channel, member = self.guilds[guild_id]
+        self._number += 1
+        text = f"message {self._number} of the stream says something about {self._number % 7}"
+        made = await self.sim.send_messages(channel, [{"author": member, "content": text}], dispatch=True)
+        self.sent[int(made[0]["id"])] = guild_id
+
+    async def _watch(self) -> None:
+        while True:
+            self.gaps.look(await self.sim.sessions(), self.shard_count)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    # --- for tests ------------------------------------------------------------------------------------------
+
+    def owned_by(self, status: dict[str, Any], name: str) -> list[int]:
+        return [shard["shard_id"] for shard in status["shards"] if shard["owner"] == name]
+
+    async def freeze(self, name: str) -> None:
+        """Notes that a process does not run, though its sockets stay open."""
+        mine = set(self.owned_by(await self.fleet.status(), name))
+        for session in await self.sim.sessions():
+            shard_id, count = session["shard"]
+            if count == self.shard_count and shard_id in mine:
+                self.gaps.frozen[shard_id] = (session["session_id"], session["resumes"])
+
+    async def served(self) -> None:
+        """Waits until every shard has been seen served, and every process says so."""
+        while self.gaps.since or self.gaps.frozen:
+            await asyncio.sleep(0.05)
+        await self.fleet.ready()
+
+    async def settled(self) -> None:
+        """Waits until exactly what members wrote is stored, each message once."""
+        wanted = dict(self.sent)
+        while True:
+            async with self.database.connection() as connection:
+                rows = await connection.fetch("SELECT guild_id, message_id FROM messages")
+            found = Counter((row["guild_id"], row["message_id"]) for row in rows)
+            assert set(found.values()) <= {1}
+            if all((guild_id, message_id) in found for message_id, guild_id in wanted.items()):
+                assert {
+                    message_id for _, message_id in found
+                } <= self.sent.keys() | wanted.keys() | await self._newest()
+                return
+            await asyncio.sleep(0.2)
+
+    async def _newest(self) -> set[int]:
+        """What the stand-in holds: a message may be stored before the stream has noted that it was sent."""
+        found = set()
+        for channel, _ in self.guilds.values():
+            found |= {int(message["id"]) for message in await self.sim.messages(channel)}
+        return found
+
+    async def double_answers(self) -> int:
+        """How many of the bot's answers were not the first to their message."""
+        answers: Counter[str] = Counter()
+        for channel, _ in self.guilds.values():
+            for message in await self.sim.messages(channel, limit=100):
+                if message["author"].get("bot") and (reference := message.get("message_reference")):
+                    answers[reference["message_id"]] += 1
+        return sum(count - 1 for count in answers.values())
+
+    async def identifies(self) -> int:
+        """IDENTIFYs accepted so far."""
+        return sum(entry["t"] == "IDENTIFY" and entry["accepted"] for entry in await self.sim.log("session"))
+
+    async def refused_identifies(self) -> int:
+        return sum(entry["t"] == "IDENTIFY" and not entry["accepted"] for entry in await self.sim.log("session"))
+
+    async def pause_stream(self) -> None:
+        self._flowing.clear()
+        await asyncio.sleep(0.3)
+
+    async def verify(self, *guild_ids: int) -> None:
+        """Recounts chains from what is stored; the stream must be paused."""
+        for guild_id in guild_ids:
+            status, out, error = await self.fleet.command("chain", str(guild_id), "--verify", "--json")
+            assert status == 0, out + error
+
+
+@contextlib.asynccontextmanager
+async def _running_sim() -> AsyncIterator[SimClient]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "discord_sim", "--port", "0", stdout=asyncio.subprocess.PIPE, stderr=None
+    )
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        assert "listening on" in line
+        async with SimClient(line.split()[-1]) as client:
+            yield client
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    if task.done():
+        task.result()  # the stream or the watch failed
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
