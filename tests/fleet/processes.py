@@ -30,7 +30,7 @@ class Fleet:
         self.environment = environment
         self.own_environment: dict[str, dict[str, str]] = {}
         """What single processes have of their own, by name."""
-        self.shard_count = int(environment["SHARD_COUNT"])
+        self.shard_count = int(environment.get("SHARD_COUNT", "0"))
         self.ports: dict[str, int] = {}
         self.processes: dict[str, asyncio.subprocess.Process] = {}
 
