@@ -128,7 +128,11 @@ class GuildEvents:
         await self._guilds.remove(guild_id, self._owner, message_ids)
 
     async def _channel_gone(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
-        gone = directory.forget(int(payload["id"]))
+        await self.channel_gone(guild_id, directory, int(payload["id"]))
+
+    async def channel_gone(self, guild_id: int, directory: ChannelDirectory, channel_id: int) -> None:
+        """A channel or thread was deleted, and so what was said there and in its threads."""
+        gone = directory.forget(channel_id)
         await self._guilds.remove_channels(guild_id, self._owner, gone)
         async with self._database.connection() as connection:
             await forget_channels(connection, guild_id, gone)

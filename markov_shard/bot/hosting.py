@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -22,11 +22,12 @@ from markov_shard.guilds.positions import Position
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.ownership.runner import OwnedShard, ShardHealth, ShardState
-from markov_shard.ownership.turns import Turns, made_at
+from markov_shard.ownership.turns import Turns
 from markov_shard.ranges import shard_of
 from markov_shard.rest import explained
 from markov_shard.shared.leases import ShardKey
 from markov_shard.shared.sessions import Session, Sessions
+from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.channels import ChannelRow
 from markov_shard.store.pool import Database
 
@@ -108,9 +109,11 @@ class Hosting:
         on_settled: Callable[[], None] = lambda: None,
         *,
         responder: Callable[[], Answering],
+        before_session: Callable[[OwnedShard], Awaitable[None]],
         ignored: Collection[int] = frozenset(),
     ) -> None:
-        """`on_settled` is called when a resharding is over; `responder` gives what answers messages, once shards start.
+        """`on_settled` is called when a resharding is over; `responder` gives what answers messages, once shards start;
+        `before_session` is told when the events since a shard's last session are lost.
 
         `ignored`: channels never learned from.
         """
@@ -124,6 +127,7 @@ class Hosting:
         self._activity = activity
         self._reply_clock = reply_clock or ReplyClock()
         self._responder = responder
+        self._before_session = before_session
         self._ignored = ignored
         self.events: Counter[str] = Counter()
         """Gateway events received, by name."""
@@ -194,7 +198,7 @@ class Hosting:
             hosted.stale = True  # as after a pause: another process has it, or this one must take it anew
             return False
         muted = self.turns.upcoming == key.shard_count and not self.turns.serves(key.shard_count, _now_ms())
-        if name in _TIMED and not self.turns.serves(key.shard_count, made_at(int(payload["id"]))):
+        if name in _TIMED and not self.turns.serves(key.shard_count, made_at_ms(int(payload["id"]))):
             if muted:
                 self._keep(hosted, seq, name, payload)
             hosted.intake.handle(seq, name, None)
@@ -224,13 +228,20 @@ class Hosting:
             for hosted in list(self._hosted.values()):
                 kept, hosted.kept = hosted.kept, deque()
                 for _, seq, name, payload in kept:
-                    if name == "MESSAGE_CREATE" and turns.serves(hosted.owner.shard_count, made_at(int(payload["id"]))):
+                    if name == "MESSAGE_CREATE" and turns.serves(
+                        hosted.owner.shard_count, made_at_ms(int(payload["id"]))
+                    ):
                         hosted.intake.handle(seq, name, payload)
         if before.upcoming and before.upcoming == turns.shard_count:
             self._on_settled()
 
     async def before_identify(self, shard: OwnedShard) -> None:
-        """A new session is about to begin, which replays nothing of what was missed."""
+        """A new session is about to begin, which replays nothing of what was missed.
+
+        Not so for a set of shards that is to take over: the other set misses nothing.
+        """
+        if shard.shard_count != self.turns.upcoming:
+            await self._before_session(shard)
 
     @property
     def resumes(self) -> int:

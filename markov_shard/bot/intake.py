@@ -111,6 +111,10 @@ class Intake:
         """The guild's channels, for commands that show or change them."""
         return await self._directory(guild_id, self._queues.setdefault(guild_id, _GuildQueue()))
 
+    async def channel_gone(self, guild_id: int, channel_id: int) -> None:
+        """A channel was found deleted, of which no event told."""
+        await self._events.channel_gone(guild_id, await self.directory(guild_id), channel_id)
+
     async def is_restricted(self, guild_id: int, channel_id: int) -> bool:
         """Whether the channel, or the one a thread hangs under, is age-restricted; asks Discord where nobody told."""
         directory = await self.directory(guild_id)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.messages import StoredMessage, clean_text
 
 _LEARNED_TYPES = frozenset({0, 19})  # DEFAULT and REPLY: what a person wrote; the rest are system messages
@@ -34,7 +35,7 @@ def mentions(payload: Mapping[str, Any], user_id: int) -> bool:
 
 def written_at(message_id: int) -> float:
     """When a message was written, in Unix time: its ID says so."""
-    return ((message_id >> 22) + 1_420_070_400_000) / 1000
+    return made_at_ms(message_id) / 1000
 
 
 def stored_message(payload: Mapping[str, Any], *, nsfw: bool) -> StoredMessage:

@@ -11,6 +11,7 @@ import hikari
 import orjson
 
 from markov_shard.bot.answers import Stage
+from markov_shard.bot.catching_up import CatchingUp
 from markov_shard.bot.client import build_client
 from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.gateway import FleetBot, IdentifyGate
@@ -149,8 +150,10 @@ class ShardService:
             self.reply_clock,
             on_settled=lambda: self._spawn(self.guilds.refresh_all()),
             responder=lambda: self.talking.responder,
+            before_session=lambda shard: self.catching_up.note(shard),  # noqa: PLW0108 - made below
             ignored=settings.ignored_channel_ids,
         )
+        self.catching_up = CatchingUp(runtime.database, self.guilds, self.learner, self.hosting, lambda: self.bot.rest)
         self._answer_seconds = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
         self._stages = self.metrics.stages(
             "markov_answer_stage_seconds", "Seconds the stages of an answer took, where monitored"
@@ -185,6 +188,7 @@ class ShardService:
             "markov_cpu_work_waiting", "Pieces of CPU work in the pool or waiting for it", lambda: self.cpu_work.waiting
         )
         totals, urls = self.metrics.totals, self.cdn_urls
+        totals("markov_caught_up", "Messages reread after a lost session", "change", lambda: self.catching_up.messages)
         totals("markov_cdn_urls", "Questions for an attachment's URL, by how it was found", "outcome", urls.by_outcome)
         gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
         total("markov_cdn_refresh_requests", "Refresh requests sent to Discord", lambda: urls.requests)
@@ -224,6 +228,7 @@ class ShardService:
                 group.create_task(self.learner.run(), name="learner"),
                 group.create_task(self.flags.follow(), name="flags"),
                 group.create_task(self.upkeep.run(), name="upkeep"),
+                group.create_task(self.catching_up.run(), name="catching up"),
                 group.create_task(self._drop_stale_files(), name="stale image files"),
                 group.create_task(listen(self._runtime.redis, on_news=self._on_news, on_gap=self._on_gap), name="news"),
             ]

@@ -9,6 +9,7 @@ from markov_shard.errors import MarkovShardError
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.settings import Settings
+from markov_shard.snowflakes import first_id_at
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.pool import Database
 from markov_shard.store.upkeep import expired_messages, present_guilds, surplus_messages
@@ -16,7 +17,6 @@ from markov_shard.store.upkeep import expired_messages, present_guilds, surplus_
 _log = get_logger(__name__)
 
 _AT_ONCE = 1000
-_EPOCH_MS = 1_420_070_400_000
 SWEEP_SECONDS = 900.0
 
 
@@ -72,7 +72,7 @@ class Upkeep:
         async with self._database.connection() as connection:
             generation = (await read_guild(connection, guild_id)).generation
             if self._days:
-                oldest = max(int((self._clock() - self._days * 86_400) * 1000) - _EPOCH_MS, 0) << 22
+                oldest = first_id_at(self._clock() - self._days * 86_400)
                 expired = await expired_messages(connection, guild_id, generation, before=oldest, limit=_AT_ONCE)
                 if expired:
                     return expired

@@ -37,6 +37,11 @@ class Position:
         del self._open[mark]
 
     @property
+    def last(self) -> int:
+        """The newest event seen of this session."""
+        return self._seen
+
+    @property
     def safe(self) -> int | None:
         """Everything of this session up to and including this number is stored; None while older work is open."""
         if not self._open:

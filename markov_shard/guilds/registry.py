@@ -73,9 +73,9 @@ class Guilds:
             self._open_guilds.pop(guild_id, None)
         return guild
 
-    def learn(self, guild_id: int, owner: Owner, message: StoredMessage, seq: int) -> None:
-        """Learns a message that gateway event `seq` brought."""
-        self._learner.learn(self.guild(guild_id, owner), message, seq)
+    def learn(self, guild_id: int, owner: Owner, message: StoredMessage, seq: int) -> bool:
+        """Learns a message that gateway event `seq` brought; False when the same message waits to be stored."""
+        return self._learner.learn(self.guild(guild_id, owner), message, seq)
 
     def learned_file(self, guild_id: int) -> bool:
         """Whether this process learned a message of the guild with an attachment."""

@@ -6,13 +6,6 @@ their ID, so one instant divides them between the sets without any two processes
 
 from dataclasses import dataclass
 
-_DISCORD_EPOCH_MS = 1_420_070_400_000
-
-
-def made_at(snowflake: int) -> int:
-    """Milliseconds since 1970 at which Discord made the ID."""
-    return (snowflake >> 22) + _DISCORD_EPOCH_MS
-
 
 @dataclass(frozen=True)
 class Turns:

@@ -92,6 +92,7 @@ async def delete_guild(connection: Connection, guild_id: int) -> None:
         "tombstones",
         "channels",
         "job_chunks",
+        "catch_ups",
         "guilds",
     ):
         await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import hikari
 
 from markov_shard.logs import get_logger
+from markov_shard.store.messages import StoredMessage, clean_text
 
 _log = get_logger(__name__)
 R = TypeVar("R")
@@ -15,12 +16,14 @@ R = TypeVar("R")
 MAY_NOT = (hikari.ForbiddenError, hikari.NotFoundError)
 """What cannot be read, and is not to be asked for again: Discord bans addresses that insist."""
 
+_LEARNED_TYPES = (hikari.MessageType.DEFAULT, hikari.MessageType.REPLY)
+
 _WAITS = (5.0, 15.0, 60.0, 300.0, 600.0, 900.0)
 """Seconds between tries while Discord is in trouble; hikari has tried a few times by itself before each."""
 
 
 class Pages:
-    """Pages of channels' messages, newest first."""
+    """Pages of channels' messages."""
 
     size = 100
 
@@ -31,12 +34,20 @@ class Pages:
         self._sleep = sleep
 
     async def before(self, channel_id: int, message_id: int | None) -> Sequence[hikari.Message]:
-        """The messages before one or, without one, the newest; fewer than `size` at a channel's beginning.
+        """The messages before one or, without one, the newest; newest first, fewer than `size` at the beginning.
 
         Raises one of MAY_NOT, and other errors of hikari's when Discord stays in trouble.
         """
         start = message_id if message_id is not None else hikari.UNDEFINED
         return await self.asked(partial(self._page, channel_id, start))
+
+    async def after(self, channel_id: int, message_id: int) -> Sequence[hikari.Message]:
+        """The messages after one, oldest first; fewer than `size` at a channel's end. Raises as `before`."""
+
+        async def page() -> Sequence[hikari.Message]:
+            return await self._rest.fetch_messages(channel_id, after=message_id).limit(self.size)
+
+        return await self.asked(page)
 
     async def _page(self, channel_id: int, before: hikari.UndefinedOr[int]) -> Sequence[hikari.Message]:
         return await self._rest.fetch_messages(channel_id, before=before).limit(self.size)
@@ -51,3 +62,21 @@ class Pages:
                 _log.warning("Discord does not answer; trying again", seconds=wait, reason=reason)
                 await self._sleep(wait)
         return await ask()
+
+
+def is_learned(message: hikari.Message) -> bool:
+    """Whether a person wrote it, and something can be learned from it."""
+    person = not message.author.is_bot and message.webhook_id is None and message.type in _LEARNED_TYPES
+    return person and bool((message.content or "").split())
+
+
+def stored_form(message: hikari.Message, *, nsfw: bool) -> StoredMessage:
+    """The message as it is stored."""
+    return StoredMessage(
+        int(message.id),
+        int(message.channel_id),
+        int(message.author.id),
+        clean_text(message.content or ""),
+        tuple(attachment.url for attachment in message.attachments),
+        nsfw,
+    )

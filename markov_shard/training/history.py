@@ -17,16 +17,13 @@ from markov_shard.rest import explained
 from markov_shard.store.channels import ChannelRow, read_channels, save_channels
 from markov_shard.store.jobs import Job, note
 from markov_shard.store.ledger import last_chunk
-from markov_shard.store.messages import StoredMessage, clean_text
 from markov_shard.store.pool import Database
-from markov_shard.training.discord_pages import MAY_NOT, Pages
+from markov_shard.training.discord_pages import MAY_NOT, Pages, is_learned, stored_form
 from markov_shard.training.importing import Batch, apply_batch
 from markov_shard.training.removing import Remover
 from markov_shard.training.turns import Turn
 
 _log = get_logger(__name__)
-
-_LEARNED_TYPES = (hikari.MessageType.DEFAULT, hikari.MessageType.REPLY)
 
 
 @dataclass
@@ -130,7 +127,7 @@ class History:
             progress.enter(place.channel_id)
             async for page in self._pages(place.channel_id, progress.before):
                 progress.page(page)
-                learned = [_stored(message, nsfw=place.nsfw) for message in page if _is_learned(message)]
+                learned = [stored_form(message, nsfw=place.nsfw) for message in page if is_learned(message)]
                 yield Batch(learned, len(page) - len(learned), progress.position())
             progress.leave(place.channel_id)
             yield Batch([], 0, progress.position())
@@ -187,20 +184,3 @@ _Archived = Callable[[int], hikari.LazyIterator[Any]]
 
 async def _all(fetch: _Archived, channel_id: int) -> Sequence[hikari.GuildThreadChannel]:
     return await fetch(channel_id)
-
-
-def _is_learned(message: hikari.Message) -> bool:
-    """Whether a person wrote it, and something can be learned from it."""
-    person = not message.author.is_bot and message.webhook_id is None and message.type in _LEARNED_TYPES
-    return person and bool((message.content or "").split())
-
-
-def _stored(message: hikari.Message, *, nsfw: bool) -> StoredMessage:
-    return StoredMessage(
-        int(message.id),
-        int(message.channel_id),
-        int(message.author.id),
-        clean_text(message.content or ""),
-        tuple(attachment.url for attachment in message.attachments),
-        nsfw,
-    )

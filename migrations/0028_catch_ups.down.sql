@@ -1,0 +1,1 @@
+DROP TABLE catch_ups;
