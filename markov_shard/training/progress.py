@@ -16,7 +16,7 @@ Stage = Literal["waiting", "checking", "learning", "publishing", "finished"]
 """`checking` reads a file through before anything is stored; `publishing` compiles the chain."""
 
 _WINDOW = 60.0
-"""Seconds that rates are taken over."""
+"""Seconds before the latest chunk that rates are taken over: a job that stands still has a falling rate, not none."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ async def read_progress(connection: Connection, guild_id: int, job_id: int) -> J
 def progress_of(job: Job, chunks: Sequence[CommittedChunk]) -> JobProgress:
     """The progress of a job with these latest chunks, the newest last."""
     finished = job.state in FINISHED
-    lately = [chunk for chunk in chunks if chunk.age <= max(_WINDOW, chunks[-1].age)]
+    lately = [chunk for chunk in chunks if chunk.age <= chunks[-1].age + _WINDOW]
     fraction = chunks[-1].position.get("fraction") if chunks else None
     stage = _stage(job, bool(chunks))
     seconds_left = None if stage != "learning" else _seconds_left(lately, "fraction")
