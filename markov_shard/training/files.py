@@ -21,6 +21,7 @@ from markov_shard.training.formats import (
     line_entries,
     read_head,
 )
+from markov_shard.training.nesting import ShallowReader
 from markov_shard.training.old_bot import MAGIC, OldChannel, old_bot_channels, old_bot_entries
 from markov_shard.training.unpacking import open_unpacked
 
@@ -102,7 +103,7 @@ def _guild_of_export(path: Path) -> int | None:
         start = _start(file)
         if not start.startswith(b"{") or is_line(start):
             return None
-        head = read_head(file)
+        head = read_head(ShallowReader(file, path.name))
     return head.guild_id if head else None
 
 
@@ -135,18 +136,20 @@ def read_entries(path: Path, guild_id: int | None = None) -> Iterator[Parsed]:
 def _json_entries(file: io.BufferedReader, path: Path) -> Iterator[Parsed]:
     start = _start(file)
     if start.startswith(b"["):
-        yield from array_entries(file)
+        yield from array_entries(ShallowReader(file, path.name))
     elif start.startswith(b'"') or (start.startswith(b"{") and is_line(start)):
         yield from line_entries(file)
     elif start.startswith(b"{"):
-        head = read_head(file)
+        head = read_head(ShallowReader(file, path.name))
         if head is None:
             raise TrainingInputError(
                 f"{path.name}: neither messages nor an export: a JSON object without a `messages` array"
             )
         with open_unpacked(path) as again:
             _start(again)
-            yield from export_entries(again, head)
+            yield from export_entries(ShallowReader(again, path.name), head)
     else:
-        what = "an HTML page" if start[:100].lower().startswith((b"<!doctype html", b"<html")) else "not JSON"
-        raise TrainingInputError(f"{path.name}: {what}: it starts with {start[:20]!r}")
+        if start[:100].lower().startswith((b"<!doctype html", b"<html")):
+            raise TrainingInputError(f"{path.name}: an HTML page, not a file of messages")
+        beginning = start[:20].decode("utf-8", "replace").splitlines()
+        raise TrainingInputError(f"{path.name}: not JSON: it starts with {beginning[0] if beginning else ''!r}")

@@ -13,6 +13,7 @@ import ijson
 import orjson
 
 from markov_shard.training.entries import BadEntryError, Entry, foreign_id, parse_entry, parse_exported
+from markov_shard.training.nesting import ShallowReader
 from markov_shard.training.unpacking import MAX_LINE, lines_of
 
 Parsed = tuple[int, Entry | BadEntryError | None]
@@ -27,7 +28,7 @@ class ExportHead:
     channel_id: int | None
 
 
-def array_entries(file: io.BufferedReader) -> Iterator[Parsed]:
+def array_entries(file: ShallowReader) -> Iterator[Parsed]:
     """The items of a JSON array."""
     for position, value in enumerate(ijson.items(file, "item", use_float=True), start=1):
         yield _judged(position, value, parse_entry)
@@ -48,7 +49,7 @@ def line_entries(file: io.BufferedReader) -> Iterator[Parsed]:
         yield _judged(position, value, parse_entry)
 
 
-def read_head(file: io.BufferedReader) -> ExportHead | None:
+def read_head(file: ShallowReader) -> ExportHead | None:
     """What an export says before its `messages`; None for a JSON object that has none."""
     guild: int | None = None
     channel: int | None = None
@@ -62,7 +63,7 @@ def read_head(file: io.BufferedReader) -> ExportHead | None:
     return None
 
 
-def export_entries(file: io.BufferedReader, head: ExportHead) -> Iterator[Parsed]:
+def export_entries(file: ShallowReader, head: ExportHead) -> Iterator[Parsed]:
     """The messages of an export, from the beginning of its file."""
     parse = partial(parse_exported, channel_id=head.channel_id)
     for position, value in enumerate(ijson.items(file, "messages.item", use_float=True), start=1):
