@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from markov_shard.chain import Chain, ChainError, Image, open_image
-from markov_shard.errors import DamagedImageError
+from markov_shard.errors import DamagedImageError, RedisUnavailableError
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.counting import count_messages
 from markov_shard.guilds.image_files import ImageFiles
@@ -222,7 +222,8 @@ class ChainOpener:
             pass
         except DamagedImageError as error:
             _log.warning("a cached chain image is damaged; reading Postgres instead", reason=str(error))
-            await self._cache.drop(*key, chunks_of(row))
+            with contextlib.suppress(RedisUnavailableError):  # Postgres has a sound one all the same
+                await self._cache.drop(*key, chunks_of(row))
         else:
             self._sound.add(row)
             return "redis"

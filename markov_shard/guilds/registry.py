@@ -123,9 +123,11 @@ class Guilds:
     async def refresh(self, guild_id: int) -> None:
         """Takes up what changed in storage, such as a newly published image; answers go on meanwhile."""
         guild = self._guilds.get(guild_id)
-        if guild is None or guild.opened is None:
+        if guild is None:
             return
-        async with guild.lock:
+        async with guild.lock:  # also for a chain that is just being opened, perhaps as it was before the change
+            if guild.opened is None:
+                return
             await self._open(guild)
             if guild.opened_all is not None:
                 await self._open(guild, "all")

@@ -7,7 +7,10 @@ import zstandard
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from markov_shard.errors import RedisUnavailableError
 from markov_shard.shared import keys
+from markov_shard.shared.connect import redis_errors, server_of
+from markov_shard.shared.scripts import run_script
 
 LIFE_SECONDS = 24 * 3600
 
@@ -43,18 +46,32 @@ class ImageCache:
                 yield await asyncio.to_thread(_unpack, chunk)
 
     async def put(self, guild_id: int, audience: str, version: int, number: int, chunk: bytes) -> bool:
-        """Keeps a chunk; False when Redis is out of reach or full, which is no error: Postgres has the truth."""
+        """Keeps a chunk; False when the image is buried, or Redis out of reach or full. No error: Postgres has it."""
         packed = await asyncio.to_thread(zstandard.ZstdCompressor(level=_LEVEL).compress, chunk)
         try:
-            await self._redis.set(keys.image_chunk(guild_id, audience, version, number), packed, ex=LIFE_SECONDS)
-        except (RedisError, OSError):
+            names = [
+                keys.image_chunk(guild_id, audience, version, number),
+                keys.image_burial(guild_id, audience, version),
+            ]
+            return bool(await run_script(self._redis, "image_chunk_put", names, [packed, LIFE_SECONDS]))
+        except (RedisUnavailableError, RedisError):
             return False
-        return True
 
     async def drop(self, guild_id: int, audience: str, version: int, count: int) -> None:
-        """Removes an image, damaged or no longer allowed to exist. Raises when Redis cannot be reached."""
-        for number in range(count):
-            await self._redis.delete(keys.image_chunk(guild_id, audience, version, number))
+        """Removes a damaged copy of an image. Raises RedisUnavailableError."""
+        with redis_errors(server_of(self._redis)):
+            await self._redis.unlink(
+                *(keys.image_chunk(guild_id, audience, version, number) for number in range(count))
+            )
+
+    async def bury(self, guild_id: int, audience: str, version: int, count: int) -> None:
+        """Removes an image that is no longer allowed to exist, and refuses it from then on, whoever still reads it.
+
+        Raises RedisUnavailableError.
+        """
+        with redis_errors(server_of(self._redis)):
+            await self._redis.set(keys.image_burial(guild_id, audience, version), 1, ex=LIFE_SECONDS)
+        await self.drop(guild_id, audience, version, count)
 
 
 def _unpack(chunk: bytes) -> bytes:

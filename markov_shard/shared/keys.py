@@ -95,7 +95,12 @@ def dead_letters() -> str:
 
 def image_chunk(guild_id: int, audience: str, version: int, chunk_no: int) -> str:
     """String with TTL: a piece of a published chain image. Written by whoever read the image from Postgres."""
-    return f"{PREFIX}:image:{guild_id}:{audience}:{version}:{chunk_no}"
+    return f"{PREFIX}:{{image:{guild_id}:{audience}:{version}}}:{chunk_no}"
+
+
+def image_burial(guild_id: int, audience: str, version: int) -> str:
+    """String with TTL: the image must not be cached again. Written by whoever removed it for good."""
+    return f"{PREFIX}:{{image:{guild_id}:{audience}:{version}}}:buried"
 
 
 def cdn_url(digest: str) -> str:

@@ -13,7 +13,6 @@ from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
-from markov_shard.shared.connect import redis_errors, server_of
 from markov_shard.shared.image_cache import ImageCache
 from markov_shard.shared.news import News, announce
 from markov_shard.store.generations import clear_guild
@@ -37,7 +36,7 @@ async def scrub_images(runtime: Runtime, guild_id: int) -> None:
     async with runtime.database.transaction() as connection:
         await lock_guild(connection, guild_id)
         old = await drop_old_images(connection, guild_id)
-        await _drop_cached(runtime, old)
+        await _bury_cached(runtime, old)
     await announce(runtime.redis, News(guild_id, "removal"))
 
 
@@ -49,7 +48,7 @@ async def clear_stored(runtime: Runtime, guild_id: int) -> int:
     async with runtime.database.transaction() as connection:
         guild = await lock_guild(connection, guild_id)
         count = await count_messages(connection, guild_id, guild.generation)
-        await _drop_cached(runtime, await all_images(connection, guild_id))
+        await _bury_cached(runtime, await all_images(connection, guild_id))
         await clear_guild(connection, guild_id)
     await announce(runtime.redis, News(guild_id, "purge"))
     await drop_old(runtime.database, guild_id)
@@ -74,11 +73,10 @@ async def purge_guild(runtime: Runtime, guild_id: int) -> int:
     return count
 
 
-async def _drop_cached(runtime: Runtime, images: Sequence[ImageRow]) -> None:
+async def _bury_cached(runtime: Runtime, images: Sequence[ImageRow]) -> None:
     cache = ImageCache(runtime.redis)
-    with redis_errors(server_of(runtime.redis)):
-        for image in images:
-            await cache.drop(image.guild_id, image.audience, image.version, chunks_of(image))
+    for image in images:
+        await cache.bury(image.guild_id, image.audience, image.version, chunks_of(image))
 
 
 class _Nobody(Owner):

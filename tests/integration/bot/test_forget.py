@@ -86,7 +86,7 @@ async def places_with(bot: Bot, word: str) -> list[str]:
 
 async def cached_images(bot: Bot, server: Server) -> set[bytes]:
     """The keys of Redis that hold images of a guild; their content is compressed."""
-    return {key async for key in bot.runtime.redis.scan_iter(f"*:image:{server.id}:*")}
+    return {key async for key in bot.runtime.redis.scan_iter(f"*:{{image:{server.id}:*}}:[0-9]*")}
 
 
 async def says(server: Server, seed: str, times: int = 20) -> set[str]:

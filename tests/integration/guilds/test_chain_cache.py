@@ -106,6 +106,29 @@ async def test_a_damaged_copy_in_redis_is_dropped_and_postgres_read(
     assert await redis_client.strlen(key) > 100  # a sound copy took its place
 
 
+async def test_a_buried_image_is_not_brought_back_by_whoever_still_reads_it(
+    host: Host, database: Database, redis_client: Redis
+) -> None:
+    row = await publish(database, GUILD)
+    await host.opener.open(GUILD)
+    cache = ImageCache(redis_client)
+    await cache.bury(GUILD, "general", row.version, 1)
+    await host.opener.settle()  # the copy for Redis was under way
+    assert not await cache.put(GUILD, "general", row.version, 0, b"words")
+    assert not await redis_client.exists(keys.image_chunk(GUILD, "general", row.version, 0))
+    assert await cache.put(GUILD, "general", row.version + 1, 0, b"other words")
+
+
+async def test_a_change_told_of_while_a_chain_is_being_opened_is_taken_up(host: Host, database: Database) -> None:
+    await publish(database, GUILD)
+    opening = asyncio.create_task(host.guilds.chain(GUILD, OWNER))
+    while not host.guilds.guild(GUILD, OWNER).lock.locked():
+        await asyncio.sleep(0)
+    await host.guilds.refresh(GUILD)
+    assert opening.done()
+    assert host.opener.tiers.total() == 2
+
+
 async def test_a_file_damaged_since_is_noticed_and_fetched_again(
     host: Host, database: Database, redis_client: Redis, tmp_path: Path
 ) -> None:
