@@ -58,7 +58,7 @@ class CatchingUp:
         self._hosting = hosting
         self._rest = rest
         self._clock = clock
-        self._unnoted: dict[ShardKey, int] = {}
+        self._unnoted: dict[ShardKey, int] = {}  # gaps that Postgres was away for, by our clock
         self._noted = asyncio.Event()
         self.messages: Counter[str] = Counter(learned=0, edited=0, removed=0)
         """Messages that catching up learned, edited and removed."""
@@ -68,17 +68,15 @@ class CatchingUp:
 
         Never raises and never waits for Postgres to come back: it is noted then.
         """
-        self._unnoted.setdefault(shard.key, first_id_at(self._clock()))
-        with contextlib.suppress(DatabaseUnavailableError):
-            await self._write_down()
+        try:
+            await self._write_down(shard.key, None)
+        except DatabaseUnavailableError:
+            self._unnoted.setdefault(shard.key, first_id_at(self._clock()))
         self._noted.set()
 
-    async def _write_down(self) -> None:
-        for shard, before_id in list(self._unnoted.items()):
-            async with self._database.connection() as connection:
-                await note_catch_ups(connection, shard.shard_count, shard.shard_id, before_id)
-            if self._unnoted.get(shard) == before_id:
-                del self._unnoted[shard]
+    async def _write_down(self, shard: ShardKey, before_id: int | None) -> None:
+        async with self._database.connection() as connection:
+            await note_catch_ups(connection, shard.shard_count, shard.shard_id, before_id)
 
     async def run(self) -> None:
         """Catches up until cancelled; servers and Discord out of reach put it off."""
@@ -99,7 +97,10 @@ class CatchingUp:
 
         Before the session has begun, what is read now and what it will bring might leave a gap between them.
         """
-        await self._write_down()
+        for shard, before_id in list(self._unnoted.items()):
+            await self._write_down(shard, before_id)
+            if self._unnoted.get(shard) == before_id:
+                del self._unnoted[shard]
         async with self._database.connection() as connection:
             gaps = await read_catch_ups(connection)
         owned = [(gap, owner) for gap in gaps if (owner := self._hosting.owner_of(gap.guild_id)) is not None]
@@ -119,9 +120,26 @@ class CatchingUp:
         return self._hosting.shard_health(owner.key).state == "connected"
 
     async def _catch_up(self, gap: CatchUp, owner: Owner) -> None:
+        guild = str(gap.guild_id)
+        try:
+            done = await self._read(gap, owner)
+        except (hikari.HikariError, OSError) as error:
+            _log.warning("a guild is not caught up yet", guild=guild, reason=str(explained(error)))
+        except MarkovShardError as error:
+            _log.warning("a guild is not caught up yet", guild=guild, reason=str(error))
+        except Exception:  # noqa: BLE001 - one odd guild must not stop the others
+            _log.exception("a guild cannot be caught up", guild=guild)
+        else:
+            if done.total():
+                _log.info("caught up with what was missed", guild=guild, **done)
+
+    async def _read(self, gap: CatchUp, owner: Owner) -> Counter[str]:
+        def is_owned() -> bool:
+            return self._hosting.owner_of(gap.guild_id) is owner
+
         intake = self._hosting.intake_of(gap.guild_id)
-        if intake is None or self._hosting.owner_of(gap.guild_id) is not owner:
-            return
+        if intake is None or not is_owned():
+            return Counter()  # it went elsewhere while it waited for its turn
         reading = Rereading(
             gap,
             owner,
@@ -129,20 +147,16 @@ class CatchingUp:
             database=self._database,
             guilds=self._guilds,
             rest=self._rest(),
+            is_owned=is_owned,
             on_channel_gone=partial(intake.channel_gone, gap.guild_id),
             clock=self._clock,
         )
         try:
             await reading.run()
             await self._learner.flush([owner])
-            async with self._database.transaction() as connection:
-                await owner.require(connection)
-                await end_catch_up(connection, gap)
-        except (hikari.HikariError, MarkovShardError, OSError) as error:
-            known = error if isinstance(error, MarkovShardError) else explained(error)
-            _log.warning("a guild is not caught up yet", guild=str(gap.guild_id), reason=str(known))
-            return
         finally:
             self.messages.update(reading.done)
-        if reading.done.total():
-            _log.info("caught up with what was missed", guild=str(gap.guild_id), **reading.done)
+        async with self._database.transaction() as connection:
+            await owner.require(connection)
+            await end_catch_up(connection, gap)
+        return reading.done

@@ -6,11 +6,12 @@ told of take effect, too. Everything is written under the shard's epoch, through
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import hikari
 
 from markov_shard.bot.directory import ChannelDirectory
+from markov_shard.errors import SupersededError
 from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.snowflakes import first_id_at, made_at_ms
@@ -39,6 +40,7 @@ class Rereading:
         database: Database,
         guilds: Guilds,
         rest: hikari.api.RESTClient,
+        is_owned: Callable[[], bool],
         on_channel_gone: ChannelGone,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -49,6 +51,7 @@ class Rereading:
         self._guilds = guilds
         self._rest = rest
         self._pages = Pages(rest)
+        self._is_owned = is_owned
         self._on_channel_gone = on_channel_gone
         self._clock = clock
         self._generation = 0
@@ -64,25 +67,27 @@ class Rereading:
             start = await last_stored(connection, guild_id, self._generation, before=self._gap.before_id)
         if start is None:
             return  # nothing was ever learned here, so nobody can say what was missed
-        async for channel_id in self._channels(start):
-            try:
-                await self._read(channel_id, start)
-            except hikari.NotFoundError:
-                await self._on_channel_gone(channel_id)
-            except hikari.ForbiddenError:
-                continue  # what was said where the bot may not look was not for it
-
-    async def _channels(self, start: int) -> AsyncIterator[int]:
-        """Listened channels and their threads, those that were opened or archived since `start` among them."""
         listened = [channel for channel in sorted(self._directory.listened) if not self._directory.is_ignored(channel)]
         if listened:
             await self._note_threads(await self._active())
         for channel_id in listened:
-            yield channel_id
-            await self._note_threads(await self._archived(channel_id, start))
-            for thread in sorted(self._directory.threads_of(channel_id)):
-                if not self._directory.is_ignored(thread):
-                    yield thread
+            if await self._could_read(channel_id, start):
+                await self._note_threads(await self._archived(channel_id, start))
+                for thread in sorted(self._directory.threads_of(channel_id)):
+                    if not self._directory.is_ignored(thread):
+                        await self._could_read(thread, start)
+
+    async def _could_read(self, channel_id: int, start: int) -> bool:
+        """Reads a channel or thread; False when it is gone, and what was said there too, or hidden from the bot."""
+        try:
+            await self._read(channel_id, start)
+        except hikari.NotFoundError:
+            self._require_owned()
+            await self._on_channel_gone(channel_id)
+            return False
+        except hikari.ForbiddenError:
+            return False
+        return True
 
     async def _active(self) -> Sequence[hikari.GuildThreadChannel]:
         try:
@@ -100,7 +105,7 @@ class Rereading:
         try:
             return await self._pages.asked(ask)
         except (*MAY_NOT, hikari.BadRequestError):
-            return ()  # hidden, gone, or a kind of channel without threads: reading its messages tells
+            return ()  # hidden, gone, or a kind of channel without threads
 
     async def _note_threads(self, threads: Sequence[hikari.GuildThreadChannel]) -> None:
         rows = [
@@ -147,15 +152,22 @@ class Rereading:
         there = {int(message.id) for message in page}
         gone = [message_id for message_id in stored if message_id not in there and message_id < self._gap.before_id]
         if gone:
+            self._require_owned()
             self.done["removed"] += await self._guilds.remove(guild_id, self._owner, gone)
         nsfw = self._directory.is_nsfw(channel_id)
         for message in page:
             await self._take(stored_form(message, nsfw=nsfw), message, stored.get(int(message.id)))
 
     async def _take(self, now: StoredMessage, message: hikari.Message, before: StoredMessage | None) -> None:
+        self._require_owned()
         guild_id = self._gap.guild_id
         if before is not None:
             if before.content != now.content:
                 self.done["edited"] += await self._guilds.edit(guild_id, self._owner, now)
         elif is_learned(message) and now.author_id not in self._directory.opted_out:
             self.done["learned"] += self._guilds.learn(guild_id, self._owner, now, self._owner.position.last)
+
+    def _require_owned(self) -> None:
+        """Asked before each change: the guild's state in memory belongs to whoever owns it now."""
+        if not self._is_owned():
+            raise SupersededError(f"guild {self._gap.guild_id} is no longer served here")

@@ -18,15 +18,15 @@ class CatchUp:
     noted_at: datetime
 
 
-async def note_catch_ups(connection: Connection, shard_count: int, shard_id: int, before_id: int) -> int:
+async def note_catch_ups(connection: Connection, shard_count: int, shard_id: int, before_id: int | None) -> int:
     """Notes the shard's guilds that listen anywhere and have learned anything; returns how many. Fleet-wide.
 
-    What is stored now was learned before the gap, unless its ID is above `before_id`: for a gap that is noted late.
+    What is stored now was learned before the gap; of one that is noted late, only what is below `before_id`.
     A gap that waits already keeps its own, earlier beginning.
     """
     status: str = await connection.execute(
         "INSERT INTO catch_ups (guild_id, before_id)"
-        " SELECT guild_id, least(newest + 1, $3) FROM (SELECT DISTINCT guild_id FROM channels WHERE listen"
+        " SELECT guild_id, least(newest + 1, $3::bigint) FROM (SELECT DISTINCT guild_id FROM channels WHERE listen"
         " AND (guild_id >> $4) % $1 = $2) AS listening JOIN guilds USING (guild_id) CROSS JOIN LATERAL"
         " (SELECT max(message_id) AS newest FROM messages AS m WHERE m.guild_id = guilds.guild_id"
         " AND m.generation = guilds.generation AND m.message_id > 0) AS stored WHERE newest IS NOT NULL"
@@ -69,9 +69,11 @@ async def stored_bounds(
     connection: Connection, guild_id: int, channel_id: int, generation: int, *, since: int, before: int
 ) -> tuple[int | None, int | None]:
     """Of a channel's stored messages with lower IDs than `before`: the newest, and the oldest not below `since`."""
-    row = await connection.fetchrow(
-        "SELECT max(message_id) AS newest, min(message_id) FILTER (WHERE message_id >= $4) AS oldest FROM messages"
-        " WHERE guild_id = $1 AND channel_id = $2 AND generation = $3 AND message_id > 0 AND message_id < $5",
+    row = await connection.fetchrow(  # one aggregate a scan: each is the end of an index, and not all of a channel
+        "SELECT (SELECT max(message_id) FROM messages WHERE guild_id = $1 AND channel_id = $2 AND generation = $3"
+        " AND message_id > 0 AND message_id < $5) AS newest, (SELECT min(message_id) FROM messages"
+        " WHERE guild_id = $1 AND channel_id = $2 AND generation = $3 AND message_id >= $4 AND message_id < $5)"
+        " AS oldest",
         guild_id,
         channel_id,
         generation,

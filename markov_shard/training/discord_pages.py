@@ -39,18 +39,20 @@ class Pages:
         Raises one of MAY_NOT, and other errors of hikari's when Discord stays in trouble.
         """
         start = message_id if message_id is not None else hikari.UNDEFINED
-        return await self.asked(partial(self._page, channel_id, start))
+        return await self.asked(partial(self._page, channel_id, before=start))
 
     async def after(self, channel_id: int, message_id: int) -> Sequence[hikari.Message]:
         """The messages after one, oldest first; fewer than `size` at a channel's end. Raises as `before`."""
+        return await self.asked(partial(self._page, channel_id, after=message_id))
 
-        async def page() -> Sequence[hikari.Message]:
-            return await self._rest.fetch_messages(channel_id, after=message_id).limit(self.size)
-
-        return await self.asked(page)
-
-    async def _page(self, channel_id: int, before: hikari.UndefinedOr[int]) -> Sequence[hikari.Message]:
-        return await self._rest.fetch_messages(channel_id, before=before).limit(self.size)
+    async def _page(
+        self,
+        channel_id: int,
+        *,
+        before: hikari.UndefinedOr[int] = hikari.UNDEFINED,
+        after: hikari.UndefinedOr[int] = hikari.UNDEFINED,
+    ) -> Sequence[hikari.Message]:
+        return await self._rest.fetch_messages(channel_id, before=before, after=after).limit(self.size)
 
     async def asked(self, ask: Callable[[], Awaitable[R]]) -> R:
         """The answer to any request, asked again while Discord fails on its side."""

@@ -1,23 +1,34 @@
 """What happened while no session could be resumed is read over REST: nothing missed, nothing twice, nothing kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import hikari
 import pytest
 import pytest_asyncio
 
 from discord_sim import permissions
 from discord_sim.chat import Draft
+from markov_shard.bot.catching_up import CatchingUp
+from markov_shard.bot.directory import ChannelDirectory
+from markov_shard.bot.rereading import Rereading
+from markov_shard.errors import DatabaseUnavailableError, SupersededError
+from markov_shard.guilds.owner import Owner
 from markov_shard.ownership.runner import OwnedShard
 from markov_shard.ownership.turns import Turns
 from markov_shard.shared import keys
 from markov_shard.store.catch_ups import CatchUp, read_catch_ups
+from markov_shard.store.channels import read_channels
 from markov_shard.store.epochs import take_epoch
 from tests.integration.bot.conftest import MakeBot
 from tests.integration.bot.harness import PATIENCE, Bot, Server, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+IDENTIFY_SECONDS = 5.0
+"""Between two IDENTIFYs of a bucket; to be over by the stand-in's clock."""
 
 _TWO_DAYS = 2 * 86_400_000 << 22
 
@@ -39,6 +50,7 @@ async def back(bot: Bot) -> None:
     """Another process takes over, identifies, and catches up."""
     async with bot.database.transaction() as connection:
         bot.epoch = await take_epoch(connection, 1, 0, "next")
+    bot.sim.world.clock.advance(IDENTIFY_SECONDS)
     await bot.service.hosting.start_shard(OwnedShard(0, 1, bot.epoch))
     await caught_up(bot)
 
@@ -170,12 +182,98 @@ async def test_a_gap_outlives_the_process_that_noted_it(missed: Missed) -> None:
     assert await texts(server) == ["first words", "missed words"]
 
 
+async def test_a_shard_that_goes_elsewhere_meanwhile_is_left_to_its_next_owner(missed: Missed) -> None:
+    bot = missed.bot
+    server = bot.guild()
+    await server.listening()
+    await server.learned("first words")
+    await away(bot)
+    server.write("missed words")
+    async with bot.database.transaction() as connection:
+        bot.epoch = await take_epoch(connection, 1, 0, "next")
+    async with bot.database.connection() as connection:
+        directory = ChannelDirectory(await read_channels(connection, server.id))
+    await bot.service.catching_up.note(OwnedShard(0, 1, bot.epoch))
+    gap = next(gap for gap in await gaps(bot) if gap.guild_id == server.id)
+    reading = Rereading(
+        gap,
+        Owner(0, 1, bot.epoch),
+        directory,
+        database=bot.database,
+        guilds=bot.service.guilds,
+        rest=bot.service.bot.rest,
+        is_owned=lambda: False,
+        on_channel_gone=_must_not_be_called,
+    )
+    with pytest.raises(SupersededError):
+        await reading.run()
+    assert await texts(server) == ["first words"]
+    await back(bot)
+    assert await texts(server) == ["first words", "missed words"]
+
+
+async def _must_not_be_called(channel_id: int) -> None:
+    raise AssertionError(channel_id)
+
+
+async def test_a_gap_that_postgres_was_away_for_is_noted_later(missed: Missed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, service = missed.bot, missed.bot.service
+    catching_up = CatchingUp(
+        bot.database,
+        service.guilds,
+        service.learner,
+        service.hosting,
+        lambda: service.bot.rest,
+        clock=bot.sim.world.clock.wall,
+    )
+    server = bot.guild()
+    await server.listening()
+    await server.learned("first words")
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.runtime.database, "connection", _away)
+        await catching_up.note(OwnedShard(0, 1, bot.epoch))
+    assert not await gaps(bot)
+    before = bot.sim.journal.since(0, "rest")[-1]["seq"]
+    await catching_up.sweep()
+    read = [entry["path"] for entry in bot.sim.journal.since(before, "rest")]
+    assert f"/channels/{server.channel('general').id}/messages" in " ".join(read)
+    assert not await gaps(bot)
+
+
+@contextlib.asynccontextmanager
+async def _away() -> AsyncIterator[None]:
+    raise DatabaseUnavailableError("away")
+    yield
+
+
+async def test_trouble_of_any_kind_leaves_the_gap_for_later(missed: Missed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = missed.bot
+    server = bot.guild()
+    await server.listening()
+    await server.learned("first words")
+    await bot.service.catching_up.note(OwnedShard(0, 1, bot.epoch))
+    for trouble in (RuntimeError("odd"), DatabaseUnavailableError("away"), hikari.HikariError(), OSError("cut")):
+        with monkeypatch.context() as patch:
+            patch.setattr(Rereading, "run", _failing(trouble))
+            assert await bot.service.catching_up.sweep()
+        assert server.id in {gap.guild_id for gap in await gaps(bot)}
+    await caught_up(bot)
+
+
+def _failing(error: Exception) -> Callable[[Rereading], Awaitable[None]]:
+    async def run(_: Rereading) -> None:
+        raise error
+
+    return run
+
+
 async def test_a_refused_resume_of_a_running_process_is_a_gap_too(missed: Missed) -> None:
     bot = missed.bot
     server = bot.guild()
     await server.listening()
     await server.learned("first words")
     before = bot.service.hosting.identifies
+    bot.sim.world.clock.advance(IDENTIFY_SECONDS)
     bot.sim.faults.add({"disconnect": {"how": "cut", "forget": True}})
     server.write("missed words")
     await until(lambda: bot.service.hosting.identifies > before, what="a new session")
