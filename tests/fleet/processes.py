@@ -30,7 +30,8 @@ class Fleet:
         self.environment = environment
         self.own_environment: dict[str, dict[str, str]] = {}
         """What single processes have of their own, by name."""
-        self.shard_count = int(environment.get("SHARD_COUNT", "0"))
+        self.shard_count = int(environment["SHARD_COUNT"]) if "SHARD_COUNT" in environment else None
+        """None: as many as Discord recommends, which `ready` cannot know."""
         self.ports: dict[str, int] = {}
         self.processes: dict[str, asyncio.subprocess.Process] = {}
 
@@ -57,6 +58,7 @@ class Fleet:
 
     async def ready(self) -> dict[str, Any]:
         """Waits until every shard is connected; returns the status."""
+        assert self.shard_count is not None
         while True:
             self.check()
             status = await self.status()

@@ -72,6 +72,7 @@ class Stage:
         """Guild ID to (channel, member)."""
         self._stack = contextlib.AsyncExitStack()
         self._flowing = asyncio.Event()
+        self._still = asyncio.Event()
         self._number = 0
 
     async def __aenter__(self) -> "Stage":
@@ -148,7 +149,9 @@ class Stage:
     async def _stream(self) -> None:
         """One message in each server, again and again."""
         while True:
+            self._still.set()
             await self._flowing.wait()
+            self._still.clear()
             started = time.monotonic()
             await asyncio.gather(*(self._say(guild_id) for guild_id in self.guilds))
             await asyncio.sleep(max(0.0, _STREAM_SECONDS - (time.monotonic() - started)))
@@ -173,6 +176,7 @@ class Stage:
     async def freeze(self, name: str) -> None:
         """Notes that a process does not run, though its sockets stay open."""
         mine = set(self.owned_by(await self.fleet.status(), name))
+        assert len(mine) == self.shard_count // len(SHARDS)
         for session in await self.sim.sessions():
             shard_id, count = session["shard"]
             if count == self.shard_count and shard_id in mine:
@@ -183,6 +187,15 @@ class Stage:
         while self.gaps.since or self.gaps.frozen:
             await asyncio.sleep(0.05)
         await self.fleet.ready()
+
+    async def balanced(self) -> None:
+        """Waits until every process owns its share: before that a fault may meet shards that change hands anyway."""
+        while True:
+            status = await self.fleet.status()
+            owned = Counter(shard["owner"] for shard in status.get("shards", []) if shard["state"] == "connected")
+            if owned == Counter(dict.fromkeys(SHARDS, self.shard_count // len(SHARDS))):
+                return
+            await asyncio.sleep(0.1)
 
     async def settled(self) -> None:
         """Waits until exactly what members wrote is stored, each message once."""
@@ -219,12 +232,17 @@ class Stage:
         """IDENTIFYs accepted so far."""
         return sum(entry["t"] == "IDENTIFY" and entry["accepted"] for entry in await self.sim.log("session"))
 
+    async def resumes(self) -> int:
+        """RESUMEs accepted so far."""
+        return sum(entry["t"] == "RESUME" and entry["accepted"] for entry in await self.sim.log("session"))
+
     async def refused_identifies(self) -> int:
         return sum(entry["t"] == "IDENTIFY" and not entry["accepted"] for entry in await self.sim.log("session"))
 
     async def pause_stream(self) -> None:
+        """Returns once every message that was under way is sent."""
         self._flowing.clear()
-        await asyncio.sleep(0.3)
+        await self._still.wait()
 
     async def verify(self, *guild_ids: int) -> None:
         """Recounts chains from what is stored; the stream must be paused."""
