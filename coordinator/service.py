@@ -23,6 +23,7 @@ from markov_shard.shared.assignment import Assignment
 from markov_shard.shared.board import BoardView
 from markov_shard.shared.members import Member
 from markov_shard.store.shard_plan import ShardPlan
+from markov_shard.tasks import end
 
 _log = get_logger(__name__)
 
@@ -85,7 +86,7 @@ class Coordinator:
         finally:
             stopped.cancel()
             if self._registering is not None:
-                self._registering.cancel()
+                await end([self._registering])
             with contextlib.suppress(MarkovShardError):
                 await self._board.step_down(self._name)
 

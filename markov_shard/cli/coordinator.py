@@ -25,6 +25,7 @@ from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings, reveal
 from markov_shard.shared.board import RedisBoard
 from markov_shard.shared.identify import Budget
+from markov_shard.tasks import end
 
 
 @click.command()
@@ -74,5 +75,4 @@ async def _coordinator(settings: Settings) -> None:
             try:
                 await coordinator.run(stop)
             finally:
-                watching.cancel()
-                await asyncio.wait([watching])
+                await end([watching])

@@ -13,6 +13,7 @@ from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.members import keep_beating
 from markov_shard.store.jobs import Lane
+from markov_shard.tasks import end
 from markov_shard.training.handlers import Handlers
 from markov_shard.training.pool import WorkPool
 from markov_shard.training.worker import Worker
@@ -50,7 +51,7 @@ async def _worker(settings: Settings) -> None:
                 try:
                     await worker.run(stop)
                 finally:
-                    beating.cancel()
+                    await end([beating])
     finally:
         pool.close()
 

@@ -18,6 +18,7 @@ from markov_shard.health.metrics import Metrics
 from markov_shard.health.tally import Tally, tally_logs
 from markov_shard.health.verdict import Health
 from markov_shard.store.pool import Database
+from markov_shard.tasks import end
 
 _LAG_EVERY = 0.1
 
@@ -73,8 +74,7 @@ async def measured_process(metrics: Metrics, health: Health, database: Database)
         try:
             yield ProcessFigures(tally, lag)
         finally:
-            for task in tasks:
-                task.cancel()
+            await end(tasks)
 
 
 def _register(metrics: Metrics, health: Health, database: Database, tally: Tally) -> None:

@@ -19,6 +19,7 @@ from markov_shard.ownership.turns import Turns
 from markov_shard.shared.assignment import Assignment
 from markov_shard.shared.leases import SHARD_LEASE_MS, ShardKey
 from markov_shard.shared.members import Member
+from markov_shard.tasks import end
 
 _log = get_logger(__name__)
 
@@ -112,7 +113,7 @@ class OwnershipAgent:
         finally:
             stopped.cancel()
             await self._drain()
-            watching.cancel()
+            await end([watching])
 
     def _pause(self) -> float:
         """Seconds until the next step: a shard that another process lets go is asked for more often."""
@@ -247,8 +248,7 @@ class OwnershipAgent:
     async def _leave(self, held: Held, *, drain: bool, release: bool) -> None:
         shard = held.shard
         if held.starting is not None:
-            held.starting.cancel()
-            await asyncio.wait([held.starting])
+            await end([held.starting])
         try:
             await self._runner.stop_shard(shard, drain=drain)
         except MarkovShardError as error:

@@ -8,6 +8,7 @@ from markov_shard.errors import ServiceUnavailableError, SupersededError
 from markov_shard.store.claims import renew_claim
 from markov_shard.store.jobs import Job
 from markov_shard.store.pool import Database
+from markov_shard.tasks import end
 
 RENEW_SECONDS = 2.0
 """How often a claim is renewed, and so how soon a cancelled job stops, whatever it was doing."""
@@ -27,7 +28,7 @@ async def holding(
     """
     worker = asyncio.current_task()
     assert worker is not None
-    lost = False
+    lost = over = False
 
     async def renew() -> None:
         nonlocal lost
@@ -36,8 +37,9 @@ async def holding(
             with contextlib.suppress(ServiceUnavailableError):
                 async with database.connection() as connection:
                     lost = not await renew_claim(connection, job)
-                if lost:
-                    worker.cancel()
+                if lost or over:
+                    if not over:
+                        worker.cancel()
                     return
                 await also()
 
@@ -49,4 +51,5 @@ async def holding(
             raise  # somebody else cancelled, too
         raise SupersededError(f"job {job.job_id} was cancelled, or is somebody else's now") from None
     finally:
-        renewing.cancel()
+        over = True
+        await end([renewing])  # one that ran on would cancel whatever this task does next

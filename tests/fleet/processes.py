@@ -46,6 +46,7 @@ class Fleet:
                     "markov_shard",
                     name.partition("-")[0],
                     env={
+                        "PYTHONFAULTHANDLER": "1",
                         **self.environment,
                         **self.own_environment.get(name, {}),
                         "PROCESS_NAME": name,
@@ -102,13 +103,18 @@ class Fleet:
         for process in chosen.values():
             if process.returncode is None:
                 process.terminate()
+        late = []
         try:
             async with asyncio.timeout(30):
                 return {name: await process.wait() for name, process in chosen.items()}
+        except TimeoutError:
+            late = [name for name, process in chosen.items() if process.returncode is None]
+            raise AssertionError(f"{', '.join(late)} did not stop within 30 s; see the end of the log") from None
         finally:
             for name, process in chosen.items():
                 if process.returncode is None:
-                    process.kill()
+                    process.send_signal(signal.SIGABRT if late else signal.SIGKILL)  # aborted, it says where it is
+                    await process.wait()
                 del self.processes[name]
 
     def log(self, name: str) -> list[dict[str, Any]]:
