@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import hikari
-from hikari.internal import routes
+import orjson
+from hikari.internal import data_binding, routes
 
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
 from markov_shard.settings import Settings, reveal
@@ -32,14 +33,16 @@ async def gateway_info(settings: Settings) -> hikari.GatewayBotInfo:
         raise explained(error) from error
 
 
-async def send_message(rest: hikari.api.RESTClient, channel_id: int, body: Mapping[str, Any]) -> int:
+async def send_message(
+    rest: hikari.api.RESTClient, channel_id: int, body: Mapping[str, Any], file: hikari.Bytes | None = None
+) -> int:
     """`POST /channels/{channel}/messages`; returns the new message's ID. Raises hikari's errors.
 
     hikari's own method reads the whole message that comes back; an answer needs its ID at most.
     """
     client: Any = rest
     route = routes.POST_CHANNEL_MESSAGES.compile(channel=channel_id)
-    message = await client._request(route, json=body)  # noqa: SLF001 - as below
+    message = await client._request(route, **_content(body, file))  # noqa: SLF001 - as below
     return int(message["id"])
 
 
@@ -54,6 +57,33 @@ async def answer_interaction(
     route = routes.POST_INTERACTION_RESPONSE.compile(interaction=interaction.id, token=interaction.token)
     body = {"type": int(hikari.ResponseType.MESSAGE_CREATE), "data": data}
     await client._request(route, json=body, auth=None)  # noqa: SLF001 - as below
+
+
+async def follow_up(
+    rest: hikari.api.RESTClient,
+    interaction: hikari.PartialInteraction,
+    body: Mapping[str, Any],
+    file: hikari.Bytes | None = None,
+) -> int:
+    """`POST /webhooks/{application}/{token}`: a message after the first answer, or in the place of a deferred one.
+
+    Returns its ID. Raises hikari's errors.
+    """
+    client: Any = rest
+    route = routes.POST_WEBHOOK_WITH_TOKEN.compile(webhook=interaction.application_id, token=interaction.token)
+    message = await client._request(route, query={"wait": "true"}, auth=None, **_content(body, file))  # noqa: SLF001
+    return int(message["id"])
+
+
+def _content(body: Mapping[str, Any], file: hikari.Bytes | None) -> Mapping[str, Any]:
+    """A body as JSON or, with a file, as a form. hikari's own has a number where Discord's document wants a string."""
+    if file is None:
+        return {"json": body}
+    form: Any = data_binding.URLEncodedFormBuilder()
+    form.add_resource("files[0]", file)
+    body = {**body, "attachments": [{"id": "0", "filename": file.filename}]}
+    form.add_field("payload_json", orjson.dumps(body), content_type="application/json")
+    return {"form_builder": form}
 
 
 _REFRESH_URLS = routes.Route("POST", "/attachments/refresh-urls")

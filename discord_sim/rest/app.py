@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import ValidationError
 
 from discord_sim.faults import RestFault
+from discord_sim.rest.bodies import form_of
 from discord_sim.rest.errors import ApiError, Code
 from discord_sim.rest.limits import Verdict
 from discord_sim.state import Application, Json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 API = r"/api/{version:v10|v9}"
 _APPLICATION = web.RequestKey("application", Application)
-_RECORDED_BYTES = 64 << 10
+_RECORDED_BYTES = 256 << 10
 
 
 def answer(document: object, status: int = 200) -> web.Response:
@@ -72,7 +73,7 @@ async def _api(sim: DiscordSim, request: web.Request, handler: Handler) -> web.S
     sim.limiter.count_invalid(address, response.status, verdict.scope)
     entry: Json = {"method": request.method, "path": request.path, "status": response.status}
     if sim.journal.recording:
-        entry |= {"query": dict(request.query), "body": await _recorded(request), "fault": fault is not None}
+        entry |= {"query": dict(request.query), "fault": fault is not None, **await _recorded(request)}
     sim.journal.record("rest", **entry)
     return response
 
@@ -101,15 +102,18 @@ def _cut(request: web.Request) -> web.StreamResponse:
     return web.Response(status=499)
 
 
-async def _recorded(request: web.Request) -> object:
-    """What a request's JSON said, for the log; files are left out."""
+async def _recorded(request: web.Request) -> Json:
+    """What a request said, for the log: its JSON and, of a form, the names and sizes of its files."""
+    if (form := form_of(request)) is not None:
+        files = [{"name": file.filename, "bytes": len(file.data)} for file in form.files.values()]
+        return {"body": form.json, "files": files}
     if not request.content_type.startswith("application/json"):
-        return None
+        return {"body": None}
     try:
         data = await request.read()
-        return orjson.loads(data) if 0 < len(data) <= _RECORDED_BYTES else None
+        return {"body": orjson.loads(data) if 0 < len(data) <= _RECORDED_BYTES else None}
     except (orjson.JSONDecodeError, web.HTTPException, ConnectionError):
-        return None
+        return {"body": None}
 
 
 async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> tuple[web.StreamResponse, Verdict]:

@@ -39,11 +39,20 @@ class Body:
         return self.json
 
 
+_FORM = web.RequestKey("form", Body)
+
+
 async def read_body(request: web.Request) -> Body:
     """The body of a request; an empty one is an empty object. Raises ApiError."""
     if request.content_type.startswith("multipart/"):
-        return await _multipart(request)
+        request[_FORM] = form = await _multipart(request)
+        return form
     return Body(_decoded(await request.read()))
+
+
+def form_of(request: web.Request) -> Body | None:
+    """The form that a request was, once it was read: unlike JSON it cannot be read again."""
+    return request.get(_FORM)
 
 
 async def _multipart(request: web.Request) -> Body:

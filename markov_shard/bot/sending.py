@@ -101,23 +101,8 @@ class Messenger:
 
     async def _send(self, channel_id: int, message: Outgoing) -> int:
         replying()
-        rest = self._rest()
-        if message.file is None:
-            return await send_message(rest, channel_id, message.body())
-        sent = await rest.create_message(
-            channel_id,
-            message.text[:MAX_TEXT],
-            attachment=hikari.Bytes(message.file.data, message.file.name),
-            nonce=message.nonce if message.nonce is not None else hikari.UNDEFINED,
-            reply=message.reply_to if message.reply_to is not None else hikari.UNDEFINED,
-            reply_must_exist=False,
-            tts=message.tts,
-            mentions_everyone=False,
-            mentions_reply=False,
-            user_mentions=False,
-            role_mentions=False,
-        )
-        return int(sent.id)
+        file = hikari.Bytes(message.file.data, message.file.name) if message.file else None
+        return await send_message(self._rest(), channel_id, message.body(), file)
 
     def _note(self, guild_id: int, channel_id: int, trouble: Trouble) -> bool:
         troubles = self._troubles.setdefault(guild_id, {}).setdefault(channel_id, set())

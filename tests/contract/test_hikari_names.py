@@ -7,7 +7,7 @@ import hikari
 import lightbulb
 import pytest
 from hikari.impl import shard as hikari_shard
-from hikari.internal import routes
+from hikari.internal import data_binding, routes
 from lightbulb.internal import constants
 
 from markov_shard.bot.commands import common
@@ -115,3 +115,15 @@ def test_a_first_response_can_be_sent_past_lightbulb() -> None:
     assert isinstance(lightbulb.context.MessageResponseMixin.initial_response_sent, property)
     assert "auth" in inspect.signature(hikari.impl.RESTClientImpl._request).parameters
     assert routes.POST_INTERACTION_RESPONSE.compile(interaction=1, token="t").method == "POST"
+
+
+def test_a_file_can_be_sent_with_a_body_of_our_own() -> None:
+    assert {"form_builder", "query"} <= inspect.signature(hikari.impl.RESTClientImpl._request).parameters.keys()
+    assert routes.POST_WEBHOOK_WITH_TOKEN.compile(webhook=1, token="t").method == "POST"
+    form = inspect.signature(data_binding.URLEncodedFormBuilder.add_field).parameters
+    assert list(form) == ["self", "name", "data", "content_type"]
+    assert list(inspect.signature(data_binding.URLEncodedFormBuilder.add_resource).parameters) == [
+        "self",
+        "name",
+        "resource",
+    ]

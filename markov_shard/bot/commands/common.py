@@ -8,7 +8,7 @@ import lightbulb
 from markov_shard.bot.permissions import Permissions
 from markov_shard.bot.sending import MAX_TEXT, NO_MENTIONS, File
 from markov_shard.bot.timing import replying
-from markov_shard.rest import answer_interaction
+from markov_shard.rest import answer_interaction, follow_up
 
 GUILD_ONLY = (hikari.ApplicationContextType.GUILD,)
 ANYWHERE = (hikari.ApplicationContextType.GUILD, hikari.ApplicationContextType.BOT_DM)
@@ -28,11 +28,17 @@ async def say(
     file: File | None = None,
     components: Sequence[hikari.api.ComponentBuilder] = (),
 ) -> hikari.Snowflakeish:
-    """Answers the interaction, or follows up; nobody is ever mentioned by it. Returns the response's identifier."""
+    """Answers the interaction, or follows up; nobody is ever mentioned by it. Returns the response's identifier.
+
+    A `file` needs a deferred answer.
+    """
     replying()
-    if file is None and not components and not ctx.initial_response_sent.is_set():
-        flags = int(hikari.MessageFlag.EPHEMERAL) if private else 0
-        message = {"content": text[:MAX_TEXT], "allowed_mentions": NO_MENTIONS, "tts": tts, "flags": flags}
+    flags = int(hikari.MessageFlag.EPHEMERAL) if private else 0
+    message = {"content": text[:MAX_TEXT], "allowed_mentions": NO_MENTIONS, "tts": tts, "flags": flags}
+    if file is not None:  # the answer was deferred, since files take a while
+        sent = hikari.Bytes(file.data, file.name)
+        return await follow_up(ctx.client.rest, ctx.interaction, message, sent)
+    if not components and not ctx.initial_response_sent.is_set():
         await answer_interaction(ctx.client.rest, ctx.interaction, message)
         ctx.initial_response_sent.set()
         return _FIRST_RESPONSE
@@ -40,7 +46,6 @@ async def say(
         text[:MAX_TEXT],
         ephemeral=private,
         tts=tts,
-        attachment=hikari.Bytes(file.data, file.name) if file else hikari.UNDEFINED,
         components=components or hikari.UNDEFINED,
         mentions_everyone=False,
         user_mentions=False,

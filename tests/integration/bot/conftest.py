@@ -36,8 +36,11 @@ def checker() -> RequestChecker:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def make_bot(servers: EmbeddedUrls, template: str) -> AsyncIterator[MakeBot]:
-    """Makes bots, each with settings, a stand-in and a database of its own; the same settings give the same bot."""
+async def make_bot(servers: EmbeddedUrls, template: str, checker: RequestChecker) -> AsyncIterator[MakeBot]:
+    """Makes bots, each with settings, a stand-in and a database of its own; the same settings give the same bot.
+
+    In the end everything that they sent has been checked, what came after their last test included.
+    """
     assert servers.database is not None
     assert servers.redis is not None
     folder = Path(tempfile.mkdtemp(prefix="markov-bot-"))
@@ -58,6 +61,8 @@ async def make_bot(servers: EmbeddedUrls, template: str) -> AsyncIterator[MakeBo
             return made[key]
 
         yield make
+        for bot in made.values():
+            checker.check(bot.sim.journal)
     await asyncio.to_thread(shutil.rmtree, folder)
 
 
