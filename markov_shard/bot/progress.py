@@ -17,6 +17,7 @@ TOKEN_SECONDS = 14 * 60.0
 """An interaction's token lives for fifteen minutes; a little earlier the bot's own way of editing takes over."""
 
 _BAR = 20
+_PROBLEMS = 5
 _COLOURS = {"done": 0x2ECC71, "failed": 0xE74C3C, "dead": 0xE74C3C, "cancelled": 0x95A5A6}
 _WORKING = 0x3498DB
 _STAGES: dict[Stage, str] = {
@@ -61,6 +62,8 @@ def progress_embed(progress: JobProgress, *, now: Callable[[], float] = time.tim
         shown = ", ".join(f"<#{channel}>" for channel in progress.refused[:20])
         more = f" and {len(progress.refused) - 20} more" if len(progress.refused) > 20 else ""
         embed.add_field("Not readable for me", f"{shown}{more}: View Channel and Read Message History are needed there")
+    if progress.problems:
+        embed.add_field("Left out", "\n".join(progress.problems[:_PROBLEMS])[:1024])
     return embed
 
 

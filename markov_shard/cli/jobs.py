@@ -173,6 +173,7 @@ def _described(progress: JobProgress) -> str:
         parts.append(f"{len(channels.done)} of {channels.total} channels and threads read{reading}")
     if progress.refused:
         parts.append(f"channels that may not be read, or are gone: {', '.join(map(str, progress.refused))}")
+    parts += [f"left out: {problem}" for problem in progress.problems]
     if job.payload.get("known"):
         parts.append(f"{job.payload['known']} was learned before, and was not read again")
     if job.error:
@@ -191,6 +192,7 @@ def _figures(progress: JobProgress) -> dict[str, Any]:
         if channels is None
         else asdict(channels) | {"done": list(map(str, channels.done)), "current": _text(channels.current)},
         "refused": list(map(str, progress.refused)),
+        "problems": list(progress.problems),
     }
 
 

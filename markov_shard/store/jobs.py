@@ -158,7 +158,7 @@ async def find_job(connection: Connection, job_id: int) -> Job:
 
 
 async def note(connection: Connection, job: Job, key: str, value: object) -> None:
-    """Adds to what is written down of a job: `files` it learns (name, sha256), channels it may not read, its stage."""
+    """Adds to what is written down of a job: `files` (name, sha256), `problems`, channels `refused`, `stage`."""
     await connection.execute(
         "UPDATE jobs SET payload = payload || jsonb_build_object($3::text, $4::jsonb)"
         " WHERE guild_id = $1 AND job_id = $2",

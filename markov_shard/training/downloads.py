@@ -24,6 +24,24 @@ def allowed_hosts(rest_url: str) -> frozenset[str]:
     return CDN_HOSTS | {parts.netloc} if local else CDN_HOSTS
 
 
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""Where a network without IPv4 reaches it (RFC 6052): the address is the last four bytes."""
+
+
+def is_public(host: str) -> bool:
+    """Whether an address is one of the internet's, whatever it is wrapped in: IPv4 in IPv6, 6to4, Teredo, NAT64."""
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        wrapped = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _TRANSLATED:
+            wrapped.append(ipaddress.IPv4Address(address.packed[-4:]))
+        if any(inner is not None and not inner.is_global for inner in wrapped):
+            return False
+        if address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+    return address.is_global and not address.is_multicast
+
+
 class PublicResolver(AbstractResolver):
     """Names to addresses, but for those of private networks: no name leads a download inside."""
 
@@ -35,7 +53,7 @@ class PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """The public addresses of a host. Raises TrainingInputError when it has private ones only."""
         found = await self._resolver.resolve(host, port, family)
-        public = [result for result in found if ipaddress.ip_address(result["host"]).is_global]
+        public = [result for result in found if is_public(result["host"])]
         if found and not public:
             raise TrainingInputError(f"files are taken from Discord only: {host} leads to a private address here")
         return public
@@ -45,8 +63,15 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
-async def download(url: str, path: Path, *, hosts: Collection[str], max_bytes: int = MAX_BYTES) -> int:
-    """Writes the file to `path` and returns its bytes.
+async def download(
+    url: str,
+    path: Path,
+    *,
+    hosts: Collection[str],
+    max_bytes: int = MAX_BYTES,
+    resolver: AbstractResolver | None = None,
+) -> int:
+    """Writes the file to `path` and returns its bytes. `resolver`: what knows names' addresses, the system by default.
 
     Follows no redirect. Raises TrainingInputError for another host, a refusal or too large a file,
     and aiohttp.ClientError or TimeoutError when it is worth trying again.
@@ -55,7 +80,7 @@ async def download(url: str, path: Path, *, hosts: Collection[str], max_bytes: i
     if parts.netloc not in hosts or (parts.scheme != "https" and parts.netloc in CDN_HOSTS):
         raise TrainingInputError(f"files are taken from Discord only, not from {parts.netloc or url[:40]!r}")
     timeout = aiohttp.ClientTimeout(total=_MAX_SECONDS, sock_connect=10, sock_read=30)
-    resolver: AbstractResolver = aiohttp.ThreadedResolver()
+    resolver = resolver or aiohttp.ThreadedResolver()
     if parts.netloc in CDN_HOSTS:  # a stand-in lives on this machine
         resolver = PublicResolver(resolver)
     async with (

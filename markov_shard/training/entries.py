@@ -98,7 +98,7 @@ def checked_text(value: object) -> str:
     if len(value) > MAX_CHARACTERS:
         raise BadEntryError(f"its text has {len(value)} characters; {MAX_CHARACTERS} are allowed")
     if "\0" in value:
-        raise BadEntryError("its text contains NUL")
+        raise BadEntryError("its text contains NUL, or half a surrogate pair")
     if not value.isascii():
         try:
             value.encode()

@@ -33,6 +33,7 @@ def learn_file(database_url: str, job: Job, path: Path, *, batch_size: int, stat
                 await note(connection, job, "known", path.name)
                 return
             await note(connection, job, "files", names([file]))
+            await note(connection, job, "problems", file.problems)
             await note(connection, job, "stage", "learning")
         begun = await begin(database, job, clean=bool(job.payload.get("clean")))
         await apply_files(database, begun, [file], batch_size=batch_size)

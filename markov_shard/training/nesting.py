@@ -10,6 +10,7 @@ import re
 from typing import Protocol
 
 from markov_shard.errors import TrainingInputError
+from markov_shard.training.surrogates import PairedReader
 from markov_shard.training.unpacking import MAX_LINE
 
 MAX_DEPTH = 32
@@ -32,7 +33,7 @@ class ShallowReader:
     """
 
     def __init__(self, file: io.BufferedReader, name: str) -> None:
-        self._file: _Readable = file
+        self._file: _Readable = PairedReader(file)
         self._name = name
         self._depth = 0
         self._in_string = False

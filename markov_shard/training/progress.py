@@ -46,6 +46,8 @@ class JobProgress:
     channels: ChannelProgress | None
     refused: tuple[int, ...]
     """Channels that the bot may not read."""
+    problems: tuple[str, ...] = ()
+    """The first few entries of a file that cannot be learned, named by position."""
 
 
 async def read_progress(connection: Connection, guild_id: int, job_id: int) -> JobProgress:
@@ -69,6 +71,7 @@ def progress_of(job: Job, chunks: Sequence[CommittedChunk]) -> JobProgress:
         seconds_left,
         _channels(chunks, lately) if chunks else None,
         tuple(map(int, job.payload.get("refused", ()))),
+        tuple(job.payload.get("problems", ())),
     )
 
 

@@ -178,4 +178,6 @@ def progress_of_everything() -> JobProgress:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     job = Job(1, 2**62, "backfill", "history", "running", {}, None, 1, 1, 2**40, 2**40, "x" * 9000, 5, now, now, None)
     channels = ChannelProgress(tuple(range(2**60, 2**60 + 500)), 500, 2**62, 0.5, 1e7)
-    return JobProgress(job, "learning", 0.123456, 1e9, 1e9, channels, tuple(range(2**60, 2**60 + 500)))
+    return JobProgress(
+        job, "learning", 0.123456, 1e9, 1e9, channels, tuple(range(2**60, 2**60 + 500)), ("x" * 400,) * 10
+    )

@@ -1,88 +1,23 @@
 """The worker with real Redis, Postgres and compile processes; files come from a local server."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from markov_shard.errors import JobError
-from markov_shard.runtime import Runtime, ServiceUrls
-from markov_shard.settings import Settings
+from markov_shard.runtime import Runtime
 from markov_shard.shared import queue
-from markov_shard.shared.connect import connect_redis
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.images import current_images
-from markov_shard.store.jobs import FINISHED, Job, read_job
+from markov_shard.store.jobs import Job, read_job
 from markov_shard.store.messages import StoredMessage, count_messages, learn_messages
-from markov_shard.store.pool import Database
 from markov_shard.training import worker as worker_module
 from markov_shard.training.handlers import Handlers
 from markov_shard.training.pool import WorkPool
-from markov_shard.training.requests import cancel_job, request_compile, request_training, retry_job
+from markov_shard.training.requests import cancel_job, request_compile, retry_job
 from markov_shard.training.turns import Turn
 from markov_shard.training.worker import Worker
-
-GUILD = 81384788765712384
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[WorkPool]:
-    made = WorkPool(1, memory_mb=2048)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def files(tmp_path: Path) -> AsyncIterator[str]:
-    """A server of attachments; gives its base URL."""
-    (tmp_path / "chat.json").write_text(json.dumps([f"message number {n}" for n in range(1000)]))
-    (tmp_path / "bad.json").write_text("no json")
-
-    async def redirect(request: web.Request) -> web.Response:
-        raise web.HTTPFound("/chat.json")
-
-    app = web.Application()
-    app.router.add_get("/moved.json", redirect)
-    app.router.add_static("/", tmp_path)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def runtime(database: Database, migrated_url: str, redis_url: str, files: str) -> AsyncIterator[Runtime]:
-    redis = await connect_redis(redis_url)
-    settings = Settings(rest_url=f"{files}/api/v10", batch_size=100)
-    yield Runtime(settings, "worker-1", ServiceUrls(migrated_url, redis_url), database, redis)
-    await redis.aclose()
-
-
-@pytest.fixture
-async def working(runtime: Runtime, pool: WorkPool) -> AsyncIterator[Worker]:
-    worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
-    running = asyncio.create_task(worker.run(stop))
-    yield worker
-    stop.set()
-    await running
-
-
-async def finished(runtime: Runtime, job_id: int | None) -> Job:
-    assert job_id is not None
-    while True:
-        async with runtime.database.connection() as connection:
-            job = await read_job(connection, GUILD, job_id)
-        if job.state in FINISHED:
-            return job
-        await asyncio.sleep(0.05)
-
-
-async def train(runtime: Runtime, url: str, *, clean: bool = False, force: bool = False) -> int:
-    return await request_training(runtime, GUILD, url=url, clean=clean, user_id=1, force=force)
+from tests.integration.training.jobs import GUILD, finished, train
 
 
 async def test_an_attached_file_becomes_messages_and_an_image(runtime: Runtime, files: str, working: Worker) -> None:
@@ -115,7 +50,7 @@ async def test_a_clean_training_replaces_what_was_known(runtime: Runtime, files:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("bad.json", "not JSON"), ("missing.json", "status 404"), ("moved.json", "status 302")]
+    ("name", "said"), [("bad.json", "not JSON"), ("missing.json", "status 404"), ("moved/chat.json", "status 302")]
 )
 async def test_a_job_that_cannot_succeed_fails_with_its_reason(
     runtime: Runtime, files: str, working: Worker, name: str, said: str

@@ -108,12 +108,12 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path) -> None:
     assert "longer than 16 MiB" in found.problems[0]
 
 
-def test_nul_and_surrogates(tmp_path: Path) -> None:
-    lines = '{"message": "a\\u0000b"}\n{"message": "a\\ud800b"}\n"fine"\n'
-    found = survey(write(tmp_path / "chat.jsonl", lines))
-    assert (found.entries, found.bad) == (1, 2)
-    found = survey(write(tmp_path / "chat.json", '["a\\u0000b", "fine"]'))
-    assert (found.entries, found.bad) == (1, 1)
+@pytest.mark.parametrize("name", ["chat.jsonl", "chat.json"])
+def test_nul_and_either_half_of_a_surrogate_pair(tmp_path: Path, name: str) -> None:
+    lines = ['"a\\u0000b"', '{"message": "a\\ud83d b"}', '{"message": "a\\ude00b"}', '"whole \\ud83d\\ude00"', '"fine"']
+    found = survey(write(tmp_path / name, "\n".join(lines) if name == "chat.jsonl" else f"[{','.join(lines)}]"))
+    assert (found.entries, found.bad) == (2, 3)
+    assert [problem.split(":")[0] for problem in found.problems] == [f"{name}, entry {n}" for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("page", ["<!DOCTYPE html><html></html>", "\n<html><body>404</body></html>"])
