@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import hikari
@@ -176,6 +177,10 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         """Closes the connection but keeps the session, for the next owner to resume."""
         self._leaving = True
         if self._ws is not None:
+            # Whoever reads at this moment finds the socket closing and closes it too, by aiohttp's own hand, with
+            # 1000: which code goes out first is a race that a busy process loses.
+            socket = self._ws._ws  # noqa: SLF001
+            setattr(socket, "close", partial(socket.close, code=KEEP_SESSION_CLOSE_CODE))  # noqa: B010 - a method
             await self._ws.send_close(code=KEEP_SESSION_CLOSE_CODE, message=b"handing over")
         if self.is_alive:
             await self.close()

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import aiohttp
 import hikari
 import lightbulb
 import pytest
@@ -66,6 +67,12 @@ def test_the_shard_is_made_from_these_parameters() -> None:
 def test_a_close_code_can_be_sent_before_the_close() -> None:
     parameters = inspect.signature(hikari_shard._GatewayTransport.send_close).parameters
     assert {"code", "message"} <= set(parameters)
+
+
+def test_what_a_reader_closes_with_can_be_set_on_the_socket() -> None:
+    assert "self._ws.close(code=code, message=message)" in inspect.getsource(hikari_shard._GatewayTransport.send_close)
+    assert "await self.close()" in inspect.getsource(aiohttp.ClientWebSocketResponse.receive)
+    assert aiohttp.ClientWebSocketResponse.__dictoffset__ != 0, "a method of one object can be replaced"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Gateway shards against the stand-in: leaving must not end the session."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -81,3 +82,16 @@ async def test_a_shard_that_leaves_keeps_its_session_and_dials_no_more(
     assert [session.connected for session in sessions] == [False], "the session is there, for its next owner"
     assert [session.resumes for session in sessions] == [0], "nothing was dialled again"
     assert shard.resumes == 0
+
+
+async def test_a_reader_that_finds_the_socket_closing_does_not_end_the_session(sim: DiscordSim, bot: FleetBot) -> None:
+    shard = await connected(bot)
+    assert shard._ws is not None
+    socket = shard._ws._ws
+    leaving = asyncio.create_task(bot.drop_shard(shard))
+    while not socket._closing:
+        await asyncio.sleep(0)
+    assert not socket.closed
+    await socket.close()  # what `receive` does when an event is there at this very moment
+    await leaving
+    assert [session.connected for session in sim.gateway.sessions] == [False]
