@@ -1,6 +1,8 @@
 """The HTTP endpoints every process serves: /livez, /readyz, /healthz, /healthz/{shard_id}, /metrics."""
 
 import contextlib
+import ipaddress
+import socket
 from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
@@ -68,7 +70,7 @@ async def serve_health(
     routes: Iterable[web.AbstractRouteDef] = (),
     registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[str]:
-    """Serves the endpoints, and the role's own `routes`, while the block runs; gives the base URL.
+    """Serves the endpoints, and the role's own `routes`, while the block runs; gives the URL that others reach it at.
 
     Port 0 takes a free one. Raises ServiceUnavailableError when the port is in use.
     """
@@ -94,6 +96,25 @@ async def serve_health(
                 f"cannot listen on {host}:{port} for health and status: {error.strerror}; set HTTP_PORT or HTTP_HOST"
             ) from None
         bound = runner.addresses[0][1]
-        yield f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+        reached_at = _reached_at(host)
+        yield f"http://{f'[{reached_at}]' if ':' in reached_at else reached_at}:{bound}"
     finally:
         await runner.cleanup()
+
+
+def _reached_at(host: str) -> str:
+    """Where others reach what is bound to `host`: all addresses stand for the one of the host's own name.
+
+    In a container that is its address in its network; where the name only means loopback, the name itself.
+    """
+    try:
+        if not ipaddress.ip_address(host).is_unspecified:
+            return host
+    except ValueError:
+        return host
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        return name
+    return name if ipaddress.ip_address(address).is_loopback else address

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,24 @@ def interpolated() -> str:
     """The file as compose reads it where no variable is set."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
+
+
+def repeated_keys(node: yaml.Node | None) -> list[str]:
+    """Keys that one mapping has twice: PyYAML takes the last, compose and kubectl refuse the file."""
+    if isinstance(node, yaml.MappingNode):
+        keys = Counter(str(key.value) for key, _ in node.value)
+        parts = [value for _, value in node.value]
+    else:
+        keys, parts = Counter(), node.value if isinstance(node, yaml.SequenceNode) else []
+    return [key for key, count in keys.items() if count > 1] + [key for part in parts for key in repeated_keys(part)]
+
+
+def test_no_file_names_a_key_twice() -> None:
+    files = [ROOT / "docker-compose.yml", *DEPLOY.rglob("*.yml"), *DEPLOY.rglob("*.yaml")]
+    assert len(files) > 15
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert [key for document in yaml.compose_all(text) for key in repeated_keys(document)] == [], path
 
 
 def test_compose_follows_the_specification() -> None:

@@ -1,6 +1,8 @@
 """The endpoints, over real HTTP on loopback."""
 
+import asyncio
 import socket
+import sys
 
 import aiohttp
 import pytest
@@ -46,3 +48,33 @@ async def test_a_port_in_use_is_one_clear_error() -> None:
         with pytest.raises(ServiceUnavailableError, match=f"127.0.0.1:{port}.*HTTP_PORT"):
             async with serve_health(Health("shard", "x"), "127.0.0.1", port):
                 pass
+
+
+async def test_what_listens_everywhere_names_an_address_that_others_can_use() -> None:
+    async with serve_health(Health("shard", "x"), "0.0.0.0", 0) as url:
+        assert "//0.0.0.0:" not in url
+        assert url.rpartition(":")[2].isdigit()
+
+
+async def test_the_containers_probe_tells_a_live_process_from_a_drained_and_a_missing_one() -> None:
+    async def probe(port: str, path: str) -> tuple[int | None, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "markov_shard.probe",
+            env={"HTTP_PORT": port, "PROBE_PATH": path},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said
+
+    health = Health("shard", "x")
+    async with serve_health(health, "127.0.0.1", 0) as url:
+        port = url.rpartition(":")[2]
+        assert await probe(port, "/livez") == (0, b"live\n")
+        health.draining = True
+        assert await probe(port, "/readyz") == (1, b"not ready: draining\n")
+    status, said = await probe(port, "/livez")
+    assert status == 1
+    assert b"refused" in said
