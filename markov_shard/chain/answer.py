@@ -1,6 +1,6 @@
 """What an answer is, and how one is chosen among candidates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 MIN_SCORE = 10
@@ -24,16 +24,23 @@ class Answer:
     seed_used: str | None = (
         None  # the part of the seed that the answer begins with, or the words it shares with a prompt
     )
-    sources: tuple[int, ...] = field(default=())  # IDs of messages its transitions came from, in order, each once
     reason: str | None = None
+    trace: Callable[[], tuple[int, ...]] = field(default=tuple, compare=False, repr=False)
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """IDs of messages its transitions came from, in order, each once; found when asked for."""
+        return self.trace()
 
 
 @dataclass(slots=True)
 class Candidate:
     """One walk's outcome: tokens (the seed's included), what it went through, and its score."""
 
-    tokens: list[int]
-    taken: list[int]  # transitions of the image, or -1 - packed addition
+    tokens: Sequence[int]
+    left: Sequence[int]  # the states its steps were taken from,
+    entered: Sequence[int]  # and those that they led to
+    added: Mapping[int, int]  # of the steps that were learned since the image: which addition, packed
     score: int
     order: int
     seed_used: str | None = None

@@ -16,16 +16,13 @@ from markov_shard.chain.answer import (
     Candidate,
     expiry,
 )
-from markov_shard.chain.errors import DamagedImageError, NotLearnedError
+from markov_shard.chain.errors import OUTSIDE, POINTS_OUTSIDE, DamagedImageError, NotLearnedError
 from markov_shard.chain.generate import Generator
 from markov_shard.chain.image import Image, Transition
 from markov_shard.chain.overlay import Overlay
 from markov_shard.chain.prompt import read_prompt
 from markov_shard.chain.text import MessageLike, checked_state_size, id_of, shown, text_of, tokens_of
 from markov_shard.chain.walk import Random
-
-_OUTSIDE = (IndexError, UnicodeDecodeError)  # what reading by a wrong index comes to: memoryviews check each one
-_POINTS_OUTSIDE = "an index in the image points outside it; verify() names the section"
 
 
 class Chain:
@@ -77,8 +74,8 @@ class Chain:
 
     @property
     def overlay_nbytes(self) -> int:
-        """An estimate of the memory the overlay takes, in bytes."""
-        return self._overlay.nbytes
+        """An estimate of the memory taken beyond the image's own, in bytes: the overlay, and words as strings."""
+        return self._overlay.nbytes + (self._image.words_nbytes if self._image is not None else 0)
 
     def transitions(self) -> Iterator[Transition]:
         """Each live (state, successor, count) once, over image and overlay together.
@@ -90,8 +87,8 @@ class Chain:
             if self._image is not None:
                 yield from self._image.iterate(self._overlay.rows)
             yield from self._overlay.iterate()
-        except _OUTSIDE as error:
-            raise DamagedImageError(_POINTS_OUTSIDE) from error
+        except OUTSIDE as error:
+            raise DamagedImageError(POINTS_OUTSIDE) from error
 
     # --- changes
 
@@ -162,8 +159,8 @@ class Chain:
         expired = expiry(deadline, clock)
         try:
             return self._chosen(random, seed, min_score, max_tries, max_words, prompt_tries, expired)
-        except _OUTSIDE as error:
-            raise DamagedImageError(_POINTS_OUTSIDE) from error
+        except OUTSIDE as error:
+            raise DamagedImageError(POINTS_OUTSIDE) from error
 
     def _chosen(
         self,
@@ -206,5 +203,5 @@ class Chain:
         """One raw walk from the start of a message to its end: no filter, no score; "" where it got too long."""
         try:
             return self._generator.walk(rng.random, max_words)
-        except _OUTSIDE as error:
-            raise DamagedImageError(_POINTS_OUTSIDE) from error
+        except OUTSIDE as error:
+            raise DamagedImageError(POINTS_OUTSIDE) from error

@@ -51,3 +51,9 @@ class DamagedImageError(ImageError):
 
 class ImageTooLargeError(ImageError):
     """The chain has more states, transitions or text than an image can number (2**32 - 1)."""
+
+
+OUTSIDE = (IndexError, UnicodeDecodeError)
+"""What reading by a wrong index comes to: memoryviews check each one."""
+
+POINTS_OUTSIDE = "an index in the image points outside it; verify() names the section"

@@ -1,15 +1,16 @@
 """Candidates for an answer, over image and overlay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from markov_shard.chain.answer import Answer, Candidate
+from markov_shard.chain.errors import OUTSIDE, POINTS_OUTSIDE, DamagedImageError
 from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.lower import lower_walk
 from markov_shard.chain.overlay import Overlay
 from markov_shard.chain.prompt import Prompt
-from markov_shard.chain.row import SOURCE_BITS
 from markov_shard.chain.seeds import Start, starts
-from markov_shard.chain.walk import Random, draw, raw_walk, walk
+from markov_shard.chain.walk import Random, draw, score_along, tokens_along, walk
 
 PATIENCE = 64  # candidates in a row that are copies before the walk goes by fewer tokens of context
 
@@ -26,10 +27,10 @@ class Generator:
             return ""
         image = self._overlay.image
         if image is not None and not self._overlay.rows:
-            reached = raw_walk(image, random, limit)
-            return "" if reached is None else image.text(map(image.token_of.__getitem__, reached))
+            reached = walk(image, 0, random, limit)
+            return image.text(tokens_along(image, reached)) if reached else ""
         found = self._walk(0, random, limit)
-        return "" if found is None else self._text(list(map(self._overlay.token_of, found[0])))
+        return self._text(self._tokens(found[0])) if found and found[0] else ""
 
     def candidates(self, random: Random, seed: str | None, max_tries: int, limit: int) -> Iterator[Candidate | None]:
         """At most `max_tries` of them; None stands for one that is a copy, too long or a dead end."""
@@ -62,29 +63,27 @@ class Generator:
             state, _ = prompt.start(random).choose(random)
             found = self._walk(state, random, limit)
             if found is not None:
-                reached, taken, score = found
-                tokens = [*overlay.spelled(state), *map(overlay.token_of, reached)]
+                reached, added = found
+                tokens = (*overlay.spelled(state), *self._tokens(reached))
                 shared = prompt.relevance(tokens)
-                if (shared, score >= min_score) > rank and tuple(tokens) != prompt.tokens and self._is_new(tokens):
-                    rank = shared, score >= min_score
-                    used = " ".join(prompt.words[place] for place in sorted(prompt.shared(tokens))) or None
-                    best = Candidate(tokens, taken, score, overlay.state_size, used)
+                if (shared, True) > rank and tokens != prompt.tokens:
+                    candidate = self._told(state, reached, added, tokens)
+                    if (shared, candidate.score >= min_score) > rank and self._is_new(tokens):
+                        rank = shared, candidate.score >= min_score
+                        used = " ".join(prompt.words[place] for place in sorted(prompt.shared(tokens)))
+                        candidate.seed_used = used or None
+                        best = candidate
             yield best
 
     def answer(self, candidate: Candidate, tries: int) -> Answer:
         """The candidate as it is handed out."""
-        sources = dict.fromkeys(
-            source
-            for source in map(self._source, candidate.taken)
-            if source is not None and source not in self._overlay.forgotten
-        )
         return Answer(
             self._text(candidate.tokens),
             candidate.score,
             tries,
             candidate.order,
             candidate.seed_used,
-            tuple(sources),
+            trace=partial(self._sources, candidate),
         )
 
     def _candidate(self, random: Random, start: Start, order: int, limit: int) -> Candidate | None:
@@ -94,63 +93,92 @@ class Generator:
             found = self._walk(state, random, limit)
             if found is None:
                 return None
-            reached, taken, score = found
-            tokens = [*prefix, *map(overlay.token_of, reached)]
+            reached, added = found
+            tokens = (*prefix, *self._tokens(reached))
+            if not self._is_new(tokens):
+                return None
+            candidate = self._told(state, reached, added, tokens)
         else:
             lower = lower_walk(overlay, prefix, order, random, limit)
-            if lower is None:
+            if lower is None or not self._is_new(lower.tokens):
                 return None
-            tokens, taken, score = lower
-        if not self._is_new(tokens):
-            return None
-        return Candidate(tokens, taken, score, order, start.used)
+            candidate = lower
+        candidate.seed_used = start.used
+        return candidate
 
-    def _is_new(self, tokens: list[int]) -> bool:
+    def _told(self, state: int, reached: list[int], added: dict[int, int], tokens: Sequence[int]) -> Candidate:
+        """The candidate that a walk from this state makes."""
+        score, order = self._score(state, reached), self._overlay.state_size
+        return Candidate(tokens, [state, *reached], [*reached, 0], added, score, order)
+
+    def _score(self, state: int, reached: list[int]) -> int:
+        """The sum of (successors - 1) over the steps taken from any state but the empty one."""
+        overlay = self._overlay
+        left = [state, *reached] if state else reached
+        if overlay.image is not None and not overlay.rows:
+            return score_along(overlay.image, left)
+        return sum(map(overlay.successor_count, left)) - len(left)
+
+    def _tokens(self, states: list[int]) -> Sequence[int]:
+        overlay = self._overlay
+        if overlay.image is not None and not overlay.rows:
+            return tokens_along(overlay.image, states)
+        return list(map(overlay.token_of, states))
+
+    def _is_new(self, tokens: Sequence[int]) -> bool:
         """Whether this is a message, and none of those learned."""
         overlay = self._overlay
-        return bool(tokens) and overlay.copies(fingerprint([overlay.hash_of(token) for token in tokens])) < 1
+        return bool(tokens) and overlay.copies(fingerprint(overlay.hashes_of(tokens))) < 1
 
-    def _walk(self, state: int, random: Random, limit: int) -> tuple[list[int], list[int], int] | None:
-        """As `walk`, over image and overlay."""
+    def _walk(self, state: int, random: Random, limit: int) -> tuple[list[int], dict[int, int]] | None:
+        """As `walk`, over image and overlay; with it, by step, the packed additions that were taken."""
         overlay = self._overlay
         image, rows = overlay.image, overlay.rows
+        added: dict[int, int] = {}
         if not rows:
             assert image is not None
-            return walk(image, state, random, limit)
+            states = walk(image, state, random, limit)
+            return None if states is None else (states, added)
         reached: list[int] = []
-        taken: list[int] = []
-        score = 0
-        for _ in range(limit + 1):
+        for step in range(limit + 1):
             row = rows.get(state)
             if row is None:
                 assert image is not None
-                transition, item = draw(image, state, random), -1
-                successors = image.row[state + 1] - image.row[state]
+                state = draw(image, state, random)
+            elif not row.successors:
+                return None
             else:
-                if not row.successors:
-                    return None
-                transition, item = row.draw(image, state, random)
-                successors = row.successors
-            if state:
-                score += successors - 1
-            if item < 0:
-                assert image is not None
-                taken.append(transition)
-                state = image.dest[transition]
-            else:
-                taken.append(-1 - item)
-                state = item >> SOURCE_BITS
+                state, item = row.draw(image, state, random)
+                if item >= 0:
+                    added[step] = item
             if not state:
-                return reached, taken, score
+                return reached, added
             reached.append(state)
         return None
 
-    def _source(self, taken: int) -> int | None:
-        if taken < 0:
-            return self._overlay.source_of(-1 - taken)
-        return self._overlay.image.source(taken) if self._overlay.image else None
+    def _sources(self, candidate: Candidate) -> tuple[int, ...]:
+        """Messages that its steps were seen in, as far as they are known and not forgotten.
 
-    def _text(self, tokens: list[int]) -> str:
+        Raises DamagedImageError where the image does not have such steps.
+        """
+        try:
+            return tuple(dict.fromkeys(self._steps_sources(candidate)))
+        except OUTSIDE as error:
+            raise DamagedImageError(POINTS_OUTSIDE) from error
+
+    def _steps_sources(self, candidate: Candidate) -> Iterator[int]:
+        overlay = self._overlay
+        image = overlay.image
+        for step, (state, dest) in enumerate(zip(candidate.left, candidate.entered, strict=True)):
+            source: int | None = None
+            if step in candidate.added:
+                source = overlay.source_of(candidate.added[step])
+            elif image is not None:
+                source = image.source(image.between(state, dest))
+            if source is not None and source not in overlay.forgotten:
+                yield source
+
+    def _text(self, tokens: Sequence[int]) -> str:
         image = self._overlay.image
         if image is not None and max(tokens) <= image.vocabulary:
             return image.text(tokens)

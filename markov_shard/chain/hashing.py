@@ -4,6 +4,8 @@ All three are part of the image format (docs/chain-image.md) and never depend on
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import mul
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +19,8 @@ FACTOR = 0x9E3779B97F4A7C15  # odd, so a power of it never loses a bit: the gold
 
 INVERSE = pow(FACTOR, -1, 1 << 64)
 PART = 1 << 18  # words fingerprinted at a time
+_POWERS = [pow(FACTOR, exponent, 1 << 64) for exponent in range(128)]
+_SUMS = list(accumulate(_POWERS, initial=0))
 
 
 def word_hash(word: str) -> int:
@@ -29,9 +33,13 @@ def fingerprint(hashes: Sequence[int]) -> int:
 
     A polynomial in FACTOR modulo 2**64 (Horner), so that whole corpora can be fingerprinted in arrays.
     """
-    value = 0
-    for item in hashes:
-        value = (value * FACTOR + item + 1) & MASK64
+    number = len(hashes)
+    if number < len(_POWERS):  # in one sum, which is twice as fast
+        value: int = (sum(map(mul, reversed(hashes), _POWERS)) + _SUMS[number]) & MASK64
+    else:
+        value = 0
+        for item in hashes:
+            value = (value * FACTOR + item + 1) & MASK64
     return (value ^ (value >> 32)) * FACTOR & MASK64
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.layout import assemble, parse, verify_sections
 from markov_shard.chain.tables import BIG, Tables
 from markov_shard.chain.text import NO_SOURCE, MessageLike, shown, text_of, tokens_of
+from markov_shard.chain.words import Words
 
 Transition = tuple[tuple[str, ...], str | None, int]
 
@@ -28,27 +30,31 @@ class Image:
     def __init__(self, data: memoryview) -> None:
         self._data = data
         self._verified = False
-        self.tables, self._tokens, record, cell = parse(data)
-        tables = self.tables
+        parsed = parse(data)
+        self.tables = tables = parsed.tables
+        self.tokens = parsed.tokens
         self.state_size = tables.state_size
         self.states = tables.states
         self.transitions = tables.transitions
         self.vocabulary = tables.vocabulary
         self.messages = tables.messages
-        self.tokens = self._tokens
-        self.record = record.data  # row start, alias cells and last token of each state, one after the other
-        self.cell = cell.data  # keep and jump of each alias cell, one after the other
+        self.draws = tables.draws.data
+        self.start = parsed.start.data
+        self.choice = parsed.dest.data  # all destinations and then all lists: what a start leads into
+        self.cell = parsed.cell.data  # keep and jump of each alias cell, one after the other
         self.row = tables.state_row.data
+        self.row_end = self.row[1:]
         self.dest = tables.dest.data
-        self.token_of = tables.state_tokens[0].data
         self.columns = [column.data for column in tables.state_tokens]
+        self.token_of = self.columns[0]
         self.token_states = tables.token_states.data
         self._count = tables.count.data
         self._big_index = tables.big_index.data
         self._big_count = tables.big_count.data
         self._hashes = tables.word_hash.data
         self._word_end = tables.word_end.data
-        self._words = tables.word_text.data
+        self._word_text = tables.word_text.data
+        self._words = Words(self._word_text, self._word_end, self.token_states)
         self._fold_hash = tables.fold_hash.data
         self._fold_token = tables.fold_token.data
         self._source = tables.source.data
@@ -90,17 +96,22 @@ class Image:
 
     def word(self, token: int) -> str:
         """The word of a token from 1 to `vocabulary`."""
-        return str(self._words[self._word_end[token - 1] : self._word_end[token]], "utf-8")
+        return self._words[token]
 
-    def text(self, tokens: Iterable[int]) -> str:
-        """The words of these tokens with spaces between them."""
-        ends, words = self._word_end, self._words
-        return b" ".join([words[ends[token - 1] : ends[token]] for token in tokens]).decode()
+    @property
+    def words_nbytes(self) -> int:
+        """An estimate of the memory that words kept as strings take: averages of CPython's objects and its dict's."""
+        return 150 * len(self._words)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The words of these tokens (at least one) with spaces between them."""
+        words = self._words
+        return " ".join(itemgetter(*tokens)(words)) if len(tokens) > 1 else words[tokens[0]]
 
     @cached_property
     def _all_words(self) -> list[str]:
         ends = self.tables.word_end.tolist()
-        text = bytes(self._words)
+        text = bytes(self._word_text)
         return ["", *(text[start:end].decode() for start, end in pairwise(ends))]
 
     def token(self, word: str) -> int:
@@ -109,7 +120,7 @@ class Image:
         wanted = crc32(encoded)
         place = bisect_left(self._hashes, wanted)
         while place < self.vocabulary and self._hashes[place] == wanted:
-            if self._words[self._word_end[place] : self._word_end[place + 1]] == encoded:
+            if self._word_text[self._word_end[place] : self._word_end[place + 1]] == encoded:
                 return place + 1
             place += 1
         return 0
@@ -175,6 +186,15 @@ class Image:
             return place
         return -1
 
+    def between(self, state: int, dest: int) -> int:
+        """The transition from one state to another that follows it. Raises IndexError where there is none."""
+        place = self.row[state]
+        if self.draws[state] != 1:
+            place = bisect_left(self.dest, dest, place, self.row_end[state])
+        if self.dest[place] != dest:
+            raise IndexError(f"no transition from state {state} to {dest}")
+        return place
+
     def count(self, transition: int) -> int:
         """How often the transition was seen."""
         count = self._count[transition]
@@ -208,6 +228,11 @@ class Image:
         weight = int(self.tables.count[low:high].sum(dtype=np.int64))
         first, last = bisect_left(self._big_index, low), bisect_left(self._big_index, high)
         return weight + sum(self._big_count[place] - BIG for place in range(first, last))
+
+    def hashes_of(self, tokens: Iterable[int]) -> list[int]:
+        """The hashes of some tokens' words."""
+        hashes = self._hashes
+        return [hashes[token - 1] for token in tokens]
 
     def copies(self, print_: int) -> int:
         """How many learned messages have this fingerprint."""

@@ -5,12 +5,14 @@ docs/chain-image.md is the specification, byte by byte.
 
 import struct
 import sys
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from markov_shard.chain.choice import choice_starts
 from markov_shard.chain.errors import (
     DamagedImageError,
     ForeignImageError,
@@ -22,7 +24,7 @@ from markov_shard.chain.tables import U32, Tables
 from markov_shard.chain.text import MAX_STATE_SIZE
 
 MAGIC = b"\x89MKVIMG\n"
-VERSION = 1
+VERSION = 2
 ALIGNMENT = 64
 PREFIX = struct.Struct("<8sIIQIIQ")  # magic, version, header bytes, image bytes, state size, sections, tokens
 ENTRY = struct.Struct("<QQII")  # offset, bytes, CRC-32, bytes an item
@@ -35,8 +37,10 @@ WIDTHS = {  # each section's bytes an item
     "token_states": 4,
     "fold_hash": 4,
     "fold_token": 4,
-    "state": 4,
-    "context": 4,
+    "row": 4,
+    "start": 4,
+    "draws": 1,
+    "state_tokens": 4,
     "dest": 4,
     "count": 1,
     "big_index": 4,
@@ -48,7 +52,6 @@ WIDTHS = {  # each section's bytes an item
 }
 SIGNED = {"source_ids"}
 HEADER_SIZE = PREFIX.size + ENTRY.size * len(WIDTHS) + 4
-RECORD = 3  # numbers a state has in the section `state`: what a step of a walk reads lies together
 
 
 def assemble(tables: Tables, tokens: int) -> bytearray:
@@ -56,6 +59,8 @@ def assemble(tables: Tables, tokens: int) -> bytearray:
     for name in ("states", "transitions", "vocabulary"):
         if getattr(tables, name) >= LIMIT - 1:
             raise ImageTooLargeError(f"{getattr(tables, name)} {name}: an image numbers at most {LIMIT - 2}")
+    if tables.transitions + len(tables.lists) >= LIMIT:
+        raise ImageTooLargeError(f"{tables.transitions} transitions and lists: an image numbers less than {LIMIT}")
     if len(tables.word_text) >= LIMIT:
         raise ImageTooLargeError(f"{len(tables.word_text)} bytes of words: an image holds less than {LIMIT}")
     placed = []
@@ -78,21 +83,32 @@ def assemble(tables: Tables, tokens: int) -> bytearray:
 
 def _sections(tables: Tables) -> list[NDArray[Any]]:
     """The arrays as they are laid out, in the order of WIDTHS."""
-    record = np.zeros((tables.states + 1, RECORD), np.uint32)
-    record[:, 0] = tables.state_row
-    record[:-1, 1] = tables.state_alias
-    record[:-1, 2] = tables.state_tokens[0]
     cell = np.empty((len(tables.keep), 2), np.uint32)
     cell[:, 0] = tables.keep
     cell[:, 1] = tables.jump
-    context = np.concatenate([np.empty(0, np.uint32), *tables.state_tokens[1:]])
-    together = {"state": record, "context": context, "cell": cell}
+    together = {
+        "row": tables.state_row,
+        "start": choice_starts(tables.draws, tables.state_row, tables.dest),
+        "state_tokens": np.concatenate(tables.state_tokens),
+        "dest": np.concatenate([tables.dest, tables.lists]),
+        "cell": cell,
+    }
     return [together[name] if name in together else getattr(tables, name) for name in WIDTHS]
 
 
-def parse(data: memoryview) -> tuple[Tables, int, U32, U32]:
-    """Views of an image's sections, nothing copied (on a big-endian machine they are swapped copies), its tokens,
-    and the sections `state` and `cell` as they lie.
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An image's sections as they lie, nothing copied (on a big-endian machine they are swapped copies)."""
+
+    tables: Tables
+    tokens: int
+    start: U32  # [N] what a walk goes on with from each state
+    dest: U32  # [M + K] destinations, then lists
+    cell: U32  # [2 A] keep and jump of each alias cell
+
+
+def parse(data: memoryview) -> Parsed:
+    """Views of an image's sections.
 
     Checks the header and the bounds, not the sections' checksums. Raises the ImageError that names the fault.
     """
@@ -104,19 +120,23 @@ def parse(data: memoryview) -> tuple[Tables, int, U32, U32]:
         if offset + size > len(data):
             raise TruncatedImageError(f"section {name} ends at {offset + size}, the image at {len(data)}")
         arrays[name] = _view(data[offset : offset + size], f"<{'i' if name in SIGNED else 'u'}{width}")
-    record, context, cell = arrays.pop("state"), arrays.pop("context"), arrays.pop("cell")
-    states = len(record) // RECORD - 1
-    for name, section, length in (("state", record, RECORD), ("context", context, state_size - 1), ("cell", cell, 2)):
-        if length and len(section) % length:
-            raise DamagedImageError(f"section {name}: not a whole number of records")
-    if states < 1 or len(context) != states * (state_size - 1):
-        raise DamagedImageError("section context: its length does not fit the others")
-    arrays["state_row"], arrays["state_alias"] = record[::RECORD], record[1:-RECORD:RECORD]
-    arrays["state_tokens"] = (record[2:-RECORD:RECORD], *context.reshape(state_size - 1, states))
-    arrays["keep"], arrays["jump"] = cell[::2], cell[1::2]
+    rows, start, columns, dest, cell = map(arrays.pop, ("row", "start", "state_tokens", "dest", "cell"))
+    states, transitions = len(rows) - 1, len(arrays["count"])
+    for name, length, wanted in (
+        ("row", states, max(1, states)),
+        ("start", len(start), states),
+        ("draws", len(arrays["draws"]), states),
+        ("state_tokens", len(columns), states * state_size),
+        ("dest", len(dest), max(transitions, len(dest))),
+        ("cell", len(cell), len(cell) // 2 * 2),
+    ):
+        if length != wanted:
+            raise DamagedImageError(f"section {name}: its length does not fit the others")
+    arrays |= {"state_row": rows, "state_tokens": tuple(columns.reshape(state_size, states))}
+    arrays |= {"dest": dest[:transitions], "lists": dest[transitions:], "keep": cell[::2], "jump": cell[1::2]}
     tables = Tables(**arrays)
     _check_shapes(tables, tokens)
-    return tables, tokens, record, cell
+    return Parsed(tables, tokens, start, dest, cell)
 
 
 def verify_sections(data: memoryview) -> None:
@@ -155,13 +175,12 @@ def _view(data: memoryview, dtype: str) -> NDArray[Any]:
 
 def _check_shapes(tables: Tables, tokens: int) -> None:
     """That the sections' lengths agree with one another, so that what one says of another stays inside it."""
-    words, states, transitions = tables.vocabulary, tables.states, tables.transitions
+    words, transitions = tables.vocabulary, tables.transitions
     wrong = [
         name
         for name, length in {
             "word_end": words + 1,
             "token_states": words + 2,
-            "count": transitions,
             "big_count": len(tables.big_index),
             "fold_token": len(tables.fold_hash),
         }.items()
@@ -173,9 +192,9 @@ def _check_shapes(tables: Tables, tokens: int) -> None:
         wrong.append("fingerprints")
     if not wrong:
         ends = {
-            "state_row": (tables.state_row, transitions),
+            "row": (tables.state_row, transitions),
             "word_end": (tables.word_end, len(tables.word_text)),
-            "token_states": (tables.token_states, states),
+            "token_states": (tables.token_states, tables.states),
         }
         wrong = [name for name, (array, end) in ends.items() if int(array[-1]) != end]
     if wrong:

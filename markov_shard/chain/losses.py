@@ -47,7 +47,7 @@ class Losses:
         """A transition, by what is left of its count. There must be some weight left."""
         if self._kept is None:
             while True:
-                transition = draw(image, state, random)
+                transition = image.between(state, draw(image, state, random))
                 gone = self._counts.get(transition, 0)
                 if not gone or random() * image.count(transition) >= gone:
                     return transition

@@ -2,21 +2,21 @@
 
 import numpy as np
 
+from markov_shard.chain.answer import Candidate
 from markov_shard.chain.overlay import Overlay
-from markov_shard.chain.row import SOURCE_BITS
 from markov_shard.chain.walk import Random, draw
 
 
-def lower_walk(
-    overlay: Overlay, prefix: tuple[int, ...], order: int, random: Random, limit: int
-) -> tuple[list[int], list[int], int] | None:
-    """Tokens (the prefix's included), transitions taken and score of one walk by the last `order` tokens.
+def lower_walk(overlay: Overlay, prefix: tuple[int, ...], order: int, random: Random, limit: int) -> Candidate | None:
+    """One walk by the last `order` tokens, those of the prefix included.
 
     Each step is drawn from all states that end in those tokens together, by weight: the chain of that order,
     exactly. None beyond `limit` tokens or where nothing follows.
     """
     tokens = list(prefix)
-    taken: list[int] = []
+    left: list[int] = []
+    entered: list[int] = []
+    added: dict[int, int] = {}
     score = 0
     for _ in range(limit + 1):
         states = _states(overlay, tuple(tokens), order)
@@ -26,9 +26,13 @@ def lower_walk(
         state = states[int(np.searchsorted(weights, random() * weights[-1], side="right"))]
         if tokens:
             score += _successors(overlay, states) - 1
-        dest = _step(overlay, state, random, taken)
+        dest, item = _step(overlay, state, random)
+        if item >= 0:
+            added[len(left)] = item
+        left.append(state)
+        entered.append(dest)
         if not dest:
-            return tokens, taken, score
+            return Candidate(tokens, left, entered, added, score, order)
         tokens.append(overlay.token_of(dest))
     return None
 
@@ -56,17 +60,9 @@ def _successors(overlay: Overlay, states: list[int]) -> int:
     return len({token for state in states for token in overlay.successors(state)})
 
 
-def _step(overlay: Overlay, state: int, random: Random, taken: list[int]) -> int:
+def _step(overlay: Overlay, state: int, random: Random) -> tuple[int, int]:
     row = overlay.rows.get(state)
-    image = overlay.image
     if row is not None:
-        transition, item = row.draw(image, state, random)
-        if item >= 0:
-            taken.append(-1 - item)
-            return item >> SOURCE_BITS
-    else:
-        assert image is not None
-        transition = draw(image, state, random)
-    assert image is not None
-    taken.append(transition)
-    return image.dest[transition]
+        return row.draw(overlay.image, state, random)
+    assert overlay.image is not None
+    return draw(overlay.image, state, random), -1

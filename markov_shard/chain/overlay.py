@@ -61,6 +61,12 @@ class Overlay:
             return self.image.hash_of(token)
         return self._hashes[token - self._first_token]
 
+    def hashes_of(self, tokens: Sequence[int]) -> list[int]:
+        """The hashes of some tokens' words."""
+        if self.image is not None and max(tokens) < self._first_token:
+            return self.image.hashes_of(tokens)
+        return [self.hash_of(token) for token in tokens]
+
     def folded(self, word: str) -> list[int]:
         """The tokens that equal the word but for case."""
         fold = word.casefold()
@@ -160,6 +166,13 @@ class Overlay:
                     yield image.token_of[dest]
         yield from map(self.token_of, additions)
 
+    def successor_count(self, state: int) -> int:
+        """How many distinct tokens follow a state now, the end counted as one."""
+        row = self.rows.get(state)
+        if row is not None:
+            return row.successors
+        return self.image.row[state + 1] - self.image.row[state] if self.image is not None else 0
+
     @property
     def nbytes(self) -> int:
         """An estimate of its memory: measured averages of CPython's objects."""
@@ -213,7 +226,7 @@ class Overlay:
 
     def unlearn(self, tokens: Sequence[int], identity: int | None, name: str) -> None:
         """One message less; raises NotLearnedError, and changes nothing, where it is not all there."""
-        print_ = fingerprint([self.hash_of(token) for token in tokens])
+        print_ = fingerprint(self.hashes_of(tokens))
         if self.copies(print_) < 1:
             raise NotLearnedError(f"{name} is not in the chain")
         path = self.steps(tokens)
@@ -250,7 +263,7 @@ class Overlay:
         return 0
 
     def _changed(self, tokens: Sequence[int], sign: int) -> None:
-        print_ = fingerprint([self.hash_of(token) for token in tokens])
+        print_ = fingerprint(self.hashes_of(tokens))
         self.messages += sign
         self.tokens += sign * len(tokens)
         self.size += len(tokens) + 1

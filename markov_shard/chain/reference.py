@@ -4,6 +4,7 @@ import random as randomness
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from markov_shard.chain.answer import (
     MAX_TRIES,
@@ -122,7 +123,7 @@ class ReferenceChain:
                 break
         if best is None:
             return Answer("", tries=tries, reason=ONLY_COPIES if tries else OUT_OF_TIME)
-        return Answer(best.text, best.score, tries, best.order, best.seed_used, best.sources)
+        return Answer(best.text, best.score, tries, best.order, best.seed_used, trace=best.trace)
 
     def _candidate(self, rng: randomness.Random, starts: list[State], used: State, max_words: int) -> Answer | None:
         state = rng.choice(starts)
@@ -141,7 +142,7 @@ class ReferenceChain:
                 if self._messages[tuple(words)]:
                     return None
                 text, seed_used = " ".join(words), " ".join(used) or None
-                return Answer(text, score, 1, self.state_size, seed_used, tuple(sources))
+                return Answer(text, score, 1, self.state_size, seed_used, trace=partial(tuple, sources))
             words.append(successor)
             state = (*state, successor)[-self.state_size :]
         return None

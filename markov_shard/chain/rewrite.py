@@ -10,7 +10,7 @@ from markov_shard.chain.delta import Delta
 from markov_shard.chain.errors import NotLearnedError
 from markov_shard.chain.image import Image
 from markov_shard.chain.locate import is_there, places, state_marks, token_marks, transition_marks
-from markov_shard.chain.rewrite_alias import RowChanges, changed_cells
+from markov_shard.chain.rewrite_choice import RowChanges, changed_choices
 from markov_shard.chain.rewrite_sources import changed_sources
 from markov_shard.chain.splice import Splice, ranges
 from markov_shard.chain.tables import BIG, Tables, counts_of
@@ -59,18 +59,21 @@ def rewritten(image: Image, delta: Delta, added_ids: I64, removed_ids: I64, seed
     rows = _rows(old, state_level, sizes)
     counts = _counts(old, moves, known & (after > 0), after)
     source, source_ids = changed_sources(old, delta, moves.splice, moves, after, added_ids, removed_ids, seed)
-    state_alias, keep, jump = changed_cells(old, _changed_rows(delta, state_level, sizes, rows, old), counts)
+    renumbered = None if state_level.splice.empty else state_level.splice.map()
+    dest = _dests(old, delta, state_level, moves, renumbered)
+    drawn = changed_choices(old, _changed_rows(delta, state_level, sizes, rows), counts, dest, renumbered)
     tables = Tables(
         **_vocabulary(old, delta, word_level, state_level),
         state_tokens=_state_tokens(old, delta, word_level, state_level),
         state_row=rows,
-        state_alias=state_alias,
-        dest=_dests(old, delta, state_level, moves),
+        draws=drawn.draws,
+        dest=dest,
+        lists=drawn.lists,
         **counts,
         source=source,
         source_ids=source_ids,
-        keep=keep,
-        jump=jump,
+        keep=drawn.keep,
+        jump=drawn.jump,
         fingerprints=_fingerprints(old.fingerprints, delta),
     )
     return Image.of_tables(tables, image.tokens + int(delta.change[delta.dest != 0].sum()))
@@ -157,8 +160,8 @@ def _rows(old: Tables, states: Level, sizes: I64) -> U32:
     return _running(states.splice.apply(lengths, sizes[states.born]))
 
 
-def _dests(old: Tables, delta: Delta, states: Level, moves: Level) -> U32:
-    dest = old.dest if states.splice.empty else np.take(states.splice.map(), old.dest)
+def _dests(old: Tables, delta: Delta, states: Level, moves: Level, renumbered: U32 | None) -> U32:
+    dest = old.dest if renumbered is None else np.take(renumbered, old.dest)
     return moves.splice.apply(dest, states.now[delta.dest[moves.born]])
 
 
@@ -181,7 +184,7 @@ def _counts(old: Tables, moves: Level, stays: NDArray[np.bool_], after: I64) -> 
     }
 
 
-def _changed_rows(delta: Delta, states: Level, sizes: I64, rows: U32, old: Tables) -> RowChanges:
+def _changed_rows(delta: Delta, states: Level, sizes: I64, rows: U32) -> RowChanges:
     changed = np.zeros(len(sizes), bool)
     changed[delta.origin[delta.change != 0]] = True
     changed &= is_there(states.marks) & ~states.dead
@@ -193,7 +196,6 @@ def _changed_rows(delta: Delta, states: Level, sizes: I64, rows: U32, old: Table
         born=places(states.marks[states.born]),
         born_now=states.now[states.born],
         dead=places(states.marks[states.dead]),
-        dead_now=states.now[states.dead],
     )
 
 

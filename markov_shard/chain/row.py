@@ -82,16 +82,18 @@ class Row:
         return self.losses.of(transition) if self.losses else 0
 
     def draw(self, image: Image | None, state: int, random: Random) -> tuple[int, int]:
-        """One live occurrence by weight: (transition of the image, -1), or (-1, packed addition)."""
+        """One live occurrence by weight: its destination, and its packed addition or, from the image, -1."""
         left = self.losses.weight if self.losses else self.base
         if left and random() * self.weight() < left:
             assert image is not None
-            return (self.losses.draw(image, state, random) if self.losses else draw(image, state, random)), -1
+            if self.losses:
+                return image.dest[self.losses.draw(image, state, random)], -1
+            return draw(image, state, random), -1
         while True:
             item = self._added[int(random() * len(self._added))]
             dead = self._dead.get(item >> SOURCE_BITS, 0) if self._dead else 0
             if not dead or random() * (self.added(item >> SOURCE_BITS) + dead) >= dead:
-                return -1, item
+                return item >> SOURCE_BITS, item
 
     def _any(self, dest: int) -> int:
         return next(item for item in self._added if item >> SOURCE_BITS == dest)

@@ -17,9 +17,9 @@ BIG = 255  # a count of this or more stands in `big_count`
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """One image's arrays. V words, N states, M transitions, A alias cells, Q sources, L messages.
+    """One image's arrays.
 
-    Token 0 is a message's end, tokens 1 to V are words in the order of (hash, bytes). State 0 is the empty one.
+    V words, N states, M transitions, K listed destinations, A alias cells, Q sources, L messages. Token 0 is a message's end, tokens 1 to V are words in the order of (hash, bytes). State 0 is the empty one.
     States are in order of their tokens read backwards, shorter first, so all states that end alike are adjacent;
     the transitions of a state are adjacent, in order of destination, and destination 0 is the message's end.
     """
@@ -32,8 +32,9 @@ class Tables:
     fold_token: U32  # [F] the word's token
     state_tokens: Sequence[U32]  # state_size times [N]: last token, the one before, ...; 0 where the state is shorter
     state_row: U32  # [N + 1] where each state's transitions start
-    state_alias: U32  # [N] 1 + where the state's alias cells start; 0: all its counts are equal
+    draws: U8  # [N] how many numbers the state's next one is picked from, each alike; 0: by its alias cells
     dest: U32  # [M] destination state
+    lists: U32  # [K] of states with unequal but small counts, each destination as often as it was seen
     count: U8  # [M] count, or BIG
     big_index: U32  # [B] transitions whose count is BIG or more, ascending
     big_count: U32  # [B] their counts

@@ -1,12 +1,11 @@
-"""Steps through an image: two reads where a state has one successor, the alias method where it has more.
+"""Steps through an image; `choice` says how a state's successor is drawn. A step reads two to five numbers."""
 
-Vose, "A linear algorithm for generating random numbers with a given distribution" (1991).
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from math import floor
+from operator import itemgetter
 
 from markov_shard.chain.image import Image
-from markov_shard.chain.layout import RECORD
 
 Random = Callable[[], float]  # uniform in [0, 1), as random.Random.random
 
@@ -14,74 +13,62 @@ UNIT = 4294967296.0
 
 
 def draw(image: Image, state: int, random: Random) -> int:
-    """One of a state's transitions, by their counts."""
-    low, cells, _, end = image.record[RECORD * state : RECORD * state + RECORD + 1]
-    size = end - low
-    if size == 1:
-        return low
-    spot = random() * size
-    column = int(spot)
-    if cells:
-        place = (cells + column) * 2
-        if (spot - column) * UNIT >= image.cell[place - 2]:
-            column = image.cell[place - 1]
-    return low + column
+    """The state that follows, by the counts of the transitions; 0 is the message's end."""
+    draws, start = image.draws[state], image.start[state]
+    if draws == 1:
+        return start
+    if draws:
+        return image.choice[start + floor(random() * draws)]
+    low = image.row[state]
+    spot = random() * (image.row_end[state] - low)
+    column = floor(spot)
+    cell = 2 * (start + column)
+    if (spot - column) * UNIT >= image.cell[cell]:
+        column = image.cell[cell + 1]
+    return image.dest[low + column]
 
 
-def walk(image: Image, state: int, random: Random, limit: int) -> tuple[list[int], list[int], int] | None:
-    """From a state to a message's end: states reached, transitions taken, and the score; None beyond `limit` tokens.
+def walk(image: Image, state: int, random: Random, limit: int) -> list[int] | None:
+    """The states from one to a message's end, neither included; None beyond `limit` of them.
 
-    The score is the sum of (successors - 1) over the steps taken from any state but the empty one. The
-    transitions include the last one, to the end; the states do not.
+    As `draw` again and again, written out: a call a step would cost more than the step.
     """
-    record, dest, cell = image.record, image.dest, image.cell
-    reached: list[int] = []
-    taken: list[int] = []
-    score = 0 if state else 1 - record[RECORD]
-    for _ in range(limit + 1):
-        place = RECORD * state
-        low = record[place]
-        size = record[place + RECORD] - low
-        if size > 1:
-            score += size - 1
-            spot = random() * size
-            column = int(spot)
-            cells = record[place + 1]
-            if cells:
-                place = (cells + column) * 2
-                if (spot - column) * UNIT >= cell[place - 2]:
-                    column = cell[place - 1]
-            low += column
-        state = dest[low]
-        taken.append(low)
-        if not state:
-            return reached, taken, score
-        reached.append(state)
-    return None
-
-
-def raw_walk(image: Image, random: Random, limit: int) -> list[int] | None:
-    """As `walk` from the empty state, for the states alone."""
-    record, dest, cell = image.record, image.dest, image.cell
+    draws_of, start, choice = image.draws, image.start, image.choice
+    whole = floor
     reached: list[int] = []
     reach = reached.append
-    state = 0
-    for _ in range(limit + 1):
-        place = RECORD * state
-        low = record[place]
-        size = record[place + RECORD] - low
-        if size > 1:
-            spot = random() * size
-            column = int(spot)
-            cells = record[place + 1]
-            if cells:
-                place = (cells + column) * 2
-                if (spot - column) * UNIT >= cell[place - 2]:
-                    column = cell[place - 1]
-            state = dest[low + column]
+    for _ in repeat(None, limit + 1):
+        draws = draws_of[state]
+        if draws == 1:
+            state = start[state]
+        elif draws:
+            state = choice[start[state] + whole(random() * draws)]
         else:
-            state = dest[low]
+            low = image.row[state]
+            spot = random() * (image.row_end[state] - low)
+            column = whole(spot)
+            place = 2 * (start[state] + column)
+            if (spot - column) * UNIT >= image.cell[place]:
+                column = image.cell[place + 1]
+            state = choice[low + column]
         if not state:
             return reached
         reach(state)
     return None
+
+
+def tokens_along(image: Image, states: Sequence[int]) -> tuple[int, ...]:
+    """The last tokens of these states."""
+    if len(states) > 1:
+        tokens: tuple[int, ...] = itemgetter(*states)(image.token_of)
+        return tokens
+    return tuple(image.token_of[state] for state in states)
+
+
+def score_along(image: Image, states: Sequence[int]) -> int:
+    """The sum of (successors - 1) over these states."""
+    if len(states) > 1:
+        rows = itemgetter(*states)
+        score: int = sum(rows(image.row_end)) - sum(rows(image.row)) - len(states)
+        return score
+    return sum(image.row[state + 1] - image.row[state] - 1 for state in states)

@@ -3,6 +3,7 @@
 import mmap
 import random
 import struct
+from collections import Counter
 from contextlib import suppress
 from itertools import pairwise
 from zlib import crc32
@@ -36,14 +37,19 @@ def sealed(data):
     return data
 
 
+def said_from(source):
+    answer = Chain(open_image(source)).answer(random.Random(1))
+    return answer.text, answer.score, answer.sources
+
+
 def test_opened_from_bytes_a_memoryview_and_a_mapped_file(tmp_path):
     data = bytes(compile_chain(MESSAGES, 2))
     path = tmp_path / "image"
     path.write_bytes(data)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        said = [Chain(open_image(source)).answer(random.Random(1)) for source in (data, memoryview(data), mapped)]
+        said = [said_from(source) for source in (data, memoryview(data), mapped)]
     assert said[0] == said[1] == said[2]
-    assert said[0].text
+    assert all(said[0])
 
 
 def test_faults_are_named():
@@ -85,14 +91,32 @@ def test_verify_names_the_damaged_section_and_merge_refuses_it():
             merge(image, ["more"])
 
 
+def drawn(found, state):
+    """By the document: how a state's successor is drawn, and the share that each destination has."""
+    row = range(found["row"][state], found["row"][state + 1])
+    draws, start, dest = found["draws"][state], found["start"][state], found["dest"]
+    if draws == 1:
+        return "single", {start: 1}
+    if draws:
+        each = Counter(dest[start : start + draws])
+        assert set(each) == set(dest[row.start : row.stop])
+        return ("even" if start == row.start else "list"), {state: times / draws for state, times in each.items()}
+    shares = Counter()
+    for column, transition in enumerate(row):
+        keep, jump = found["cell"][2 * (start + column) : 2 * (start + column) + 2]
+        shares[dest[transition]] += keep / 2**32 / len(row)
+        shares[dest[row.start + jump]] += (1 - keep / 2**32) / len(row)
+    return "alias", shares
+
+
 def test_read_as_the_document_says():
     """A reader of its own, by docs/chain-image.md alone: the same transitions come out."""
     data = bytes(compile_chain(MESSAGES, 2))
     magic, version, header, size, order, sections, tokens = struct.unpack_from("<8sIIQIIQ", data)
-    assert (magic, version, size, order, sections) == (b"\x89MKVIMG\n", 1, len(data), 2, 16)
-    assert header == 40 + 24 * 16 + 4
-    names = "word_hash word_end word_text token_states fold_hash fold_token state context dest count big_index "
-    names += "big_count source source_ids cell fingerprints"
+    assert (magic, version, size, order, sections) == (b"\x89MKVIMG\n", 2, len(data), 2, 18)
+    assert header == 40 + 24 * 18 + 4
+    names = "word_hash word_end word_text token_states fold_hash fold_token row start draws state_tokens dest count "
+    names += "big_index big_count source source_ids cell fingerprints"
     found = {}
     for place, name in enumerate(names.split()):
         offset, length, checksum, width = struct.unpack_from("<QQII", data, 40 + 24 * place)
@@ -102,16 +126,25 @@ def test_read_as_the_document_says():
         found[name] = struct.unpack(f"<{length // width}{kind}", data[offset : offset + length])
     ends, text = found["word_end"], bytes(found["word_text"])
     words = [None, *(text[low:high].decode() for low, high in pairwise(ends))]
-    rows, last, context = found["state"][::3], found["state"][2::3], found["context"]
+    rows, states = found["row"], len(found["draws"])
+    last, context = found["state_tokens"][:states], found["state_tokens"][states:]
     counts = list(found["count"])
     for index, count in zip(found["big_index"], found["big_count"], strict=True):
         assert counts[index] == 255
         counts[index] = count
-    read = set()
-    for state in range(len(rows) - 1):
+    read, kinds = set(), Counter()
+    for state in range(states):
         spelled = tuple(words[token] for token in (context[state], last[state]) if token)
-        for transition in range(rows[state], rows[state + 1]):
+        row = range(rows[state], rows[state + 1])
+        for transition in row:
             read.add((spelled, words[last[found["dest"][transition]]], counts[transition]))
+        kind, shares = drawn(found, state)
+        kinds[kind] += 1
+        weight = sum(counts[row.start : row.stop])
+        for transition in row:
+            assert shares[found["dest"][transition]] == pytest.approx(counts[transition] / weight, abs=1e-6)
+    assert min(kinds.values()) > 0
+    assert len(kinds) == 4
     assert read == set(Chain(open_image(data)).transitions())
     assert tokens == sum(len(message.text.split()) for message in MESSAGES)
     assert list(found["fingerprints"]) == sorted(found["fingerprints"])
