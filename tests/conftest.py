@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from markov_shard.embedded import EmbeddedUrls, start_services, stop_services
@@ -21,6 +22,10 @@ from markov_shard.shared.connect import connect_redis
 from markov_shard.store.migrate import migrate
 
 _REDIS_DATABASE = 9
+
+# By default Hypothesis fails a test whose machine is slow or busy; each test has its time limit without that.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

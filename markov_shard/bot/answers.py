@@ -11,7 +11,7 @@ from markov_shard.bot.attachments import Attachments
 from markov_shard.bot.blocked import BlockedWords
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.sending import MAX_TEXT
-from markov_shard.chain import Answer, Chain
+from markov_shard.chain import Answer, Chain, ChainError
 from markov_shard.chain.answer import PROMPT_TRIES
 from markov_shard.errors import MarkovShardError
 from markov_shard.fast_lines import FastLogger
@@ -131,7 +131,7 @@ class Answers:
             return None
         try:
             return await self._attachments.choose(guild_id, answer.sources, restricted=restricted)
-        except MarkovShardError as error:  # the words are answer enough
+        except (MarkovShardError, ChainError) as error:  # the words are answer enough
             _warnings.warning("no attachment could be chosen", guild=str(guild_id), reason=str(error))
             return None
 

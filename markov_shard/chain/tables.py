@@ -19,9 +19,10 @@ BIG = 255  # a count of this or more stands in `big_count`
 class Tables:
     """One image's arrays.
 
-    V words, N states, M transitions, K listed destinations, A alias cells, Q sources, L messages. Token 0 is a message's end, tokens 1 to V are words in the order of (hash, bytes). State 0 is the empty one.
-    States are in order of their tokens read backwards, shorter first, so all states that end alike are adjacent;
-    the transitions of a state are adjacent, in order of destination, and destination 0 is the message's end.
+    V words, N states, M transitions, K listed destinations, A alias cells, Q sources, L messages. Token 0 is a
+    message's end, tokens 1 to V are words in the order of (hash, bytes). State 0 is the empty one. States are in
+    order of their tokens read backwards, shorter first, so all states that end alike are adjacent; the transitions
+    of a state are adjacent, in order of destination, and destination 0 is the message's end.
     """
 
     word_hash: U32  # [V] hash of each word, ascending

@@ -135,7 +135,7 @@ class AnySequence(RuleBasedStateMachine):
         assert set(answer.sources) <= {message.id for message in self.live}
 
 
-AnySequence.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+AnySequence.TestCase.settings = settings(max_examples=60, stateful_step_count=15)
 TestAnySequence = AnySequence.TestCase
 
 
