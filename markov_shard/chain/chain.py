@@ -16,7 +16,7 @@ from markov_shard.chain.answer import (
     Candidate,
     expiry,
 )
-from markov_shard.chain.errors import OUTSIDE, POINTS_OUTSIDE, DamagedImageError, NotLearnedError
+from markov_shard.chain.errors import INSIDE, NotLearnedError
 from markov_shard.chain.generate import Generator
 from markov_shard.chain.image import Image, Transition
 from markov_shard.chain.overlay import Overlay
@@ -83,20 +83,22 @@ class Chain:
         A state is a tuple of words, oldest first; the successor None is the message's end. Nothing may be learned
         or unlearned while the iterator is in use.
         """
-        try:
+        with INSIDE:
             if self._image is not None:
                 yield from self._image.iterate(self._overlay.rows)
             yield from self._overlay.iterate()
-        except OUTSIDE as error:
-            raise DamagedImageError(POINTS_OUTSIDE) from error
 
     # --- changes
 
     def learn(self, message: MessageLike) -> None:
-        """Learn a message; one without tokens is none. Raises MessageError for one that cannot be learned."""
+        """Learn a message; one without tokens is none. Raises MessageError for one that cannot be learned.
+
+        Here and in what unlearns, DamagedImageError where an index in the image points outside it: nothing is changed.
+        """
         words = tokens_of(message)
         if words:
-            self._overlay.learn(words, id_of(message))
+            with INSIDE:
+                self._overlay.learn(words, id_of(message))
 
     def unlearn(self, message: MessageLike) -> None:
         """Take back one `learn` of this message, or one of the image's messages.
@@ -108,12 +110,13 @@ class Chain:
             return
         name = f"the message {shown(text_of(message))}"
         tokens = []
-        for word in words:
-            token = self._overlay.token(word)
-            if not token:
-                raise NotLearnedError(f"{name} is not in the chain: the word {shown(word)} is unknown")
-            tokens.append(token)
-        self._overlay.unlearn(tokens, id_of(message), name)
+        with INSIDE:
+            for word in words:
+                token = self._overlay.token(word)
+                if not token:
+                    raise NotLearnedError(f"{name} is not in the chain: the word {shown(word)} is unknown")
+                tokens.append(token)
+            self._overlay.unlearn(tokens, id_of(message), name)
 
     def remove_transitions(self, indices: Iterable[int], identity: int | None = None) -> None:
         """Unlearn one message of the image, given as its transitions' indices (see `Image.locate`), not its text.
@@ -126,7 +129,8 @@ class Chain:
             return
         if self._image is None:
             raise NotLearnedError("a chain without an image has no numbered transitions")
-        self._overlay.unlearn(self._image.trace(path), identity, f"the message at transition {path[-1]}")
+        with INSIDE:
+            self._overlay.unlearn(self._image.trace(path), identity, f"the message at transition {path[-1]}")
 
     # --- answers
 
@@ -157,10 +161,8 @@ class Chain:
         if self.messages < 1:
             return Answer("", reason=NOTHING_LEARNED)
         expired = expiry(deadline, clock)
-        try:
+        with INSIDE:
             return self._chosen(random, seed, min_score, max_tries, max_words, prompt_tries, expired)
-        except OUTSIDE as error:
-            raise DamagedImageError(POINTS_OUTSIDE) from error
 
     def _chosen(
         self,
@@ -201,7 +203,5 @@ class Chain:
 
     def walk(self, rng: randomness.Random, max_words: int = MAX_WORDS) -> str:
         """One raw walk from the start of a message to its end: no filter, no score; "" where it got too long."""
-        try:
+        with INSIDE:
             return self._generator.walk(rng.random, max_words)
-        except OUTSIDE as error:
-            raise DamagedImageError(POINTS_OUTSIDE) from error

@@ -12,6 +12,8 @@ ChainError
     └── ImageTooLargeError  more states, transitions or text than the format can number
 """
 
+from contextlib import ContextDecorator
+
 
 class ChainError(Exception):
     """Any error of the chain engine."""
@@ -53,7 +55,15 @@ class ImageTooLargeError(ImageError):
     """The chain has more states, transitions or text than an image can number (2**32 - 1)."""
 
 
-OUTSIDE = (IndexError, UnicodeDecodeError)
-"""What reading by a wrong index comes to: memoryviews check each one."""
+class _Inside(ContextDecorator):
+    """Turns what reading by a wrong index comes to (memoryviews check each one) into the error that says so."""
 
-POINTS_OUTSIDE = "an index in the image points outside it; verify() names the section"
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, IndexError | UnicodeDecodeError):
+            raise DamagedImageError("an index in the image points outside it; verify() names the section") from error
+
+
+INSIDE = _Inside()

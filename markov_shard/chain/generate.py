@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from markov_shard.chain.answer import Answer, Candidate
-from markov_shard.chain.errors import OUTSIDE, POINTS_OUTSIDE, DamagedImageError
+from markov_shard.chain.errors import INSIDE
 from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.lower import lower_walk
 from markov_shard.chain.overlay import Overlay
@@ -161,10 +161,8 @@ class Generator:
 
         Raises DamagedImageError where the image does not have such steps.
         """
-        try:
+        with INSIDE:
             return tuple(dict.fromkeys(self._steps_sources(candidate)))
-        except OUTSIDE as error:
-            raise DamagedImageError(POINTS_OUTSIDE) from error
 
     def _steps_sources(self, candidate: Candidate) -> Iterator[int]:
         overlay = self._overlay

@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from markov_shard.chain.errors import DamagedImageError, NotLearnedError
+from markov_shard.chain.errors import INSIDE, DamagedImageError, NotLearnedError
 from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.layout import assemble, parse, verify_sections
 from markov_shard.chain.tables import BIG, Tables
@@ -200,7 +200,10 @@ class Image:
         count = self._count[transition]
         if count < BIG:
             return count
-        return self._big_count[bisect_left(self._big_index, transition)]
+        place = bisect_left(self._big_index, transition)
+        if self._big_index[place] != transition:
+            raise IndexError(f"no count of transition {transition}")
+        return self._big_count[place]
 
     def source(self, transition: int) -> int | None:
         """The ID of one message the transition was seen in, or None."""
@@ -244,11 +247,12 @@ class Image:
 
     # --- whole messages
 
+    @INSIDE
     def locate(self, message: MessageLike) -> NDArray[np.uint32]:
         """The indices of one learned message's transitions, one more than it has tokens (none for no token).
 
-        Raises NotLearnedError naming the word, the transition or the message that is not in the image, and
-        MessageError for a text that cannot be learned.
+        Raises NotLearnedError naming the word, the transition or the message that is not in the image,
+        MessageError for a text that cannot be learned, and DamagedImageError.
         """
         words = tokens_of(message)
         if not words:
@@ -271,10 +275,11 @@ class Image:
             state = self.dest[transition]
         return np.array(path, np.uint32)
 
+    @INSIDE
     def trace(self, indices: Sequence[int]) -> list[int]:
         """The tokens along a whole message's transitions, as `locate` gave them.
 
-        Raises NotLearnedError where the indices are not one message's path through this image.
+        Raises NotLearnedError where the indices are not one message's path through this image; DamagedImageError.
         """
         state, tokens = 0, []
         for index in indices:

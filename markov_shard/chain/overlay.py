@@ -1,7 +1,7 @@
 """What was learned and unlearned since the image, as small structures over it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from zlib import crc32
 
 from markov_shard.chain.errors import NotLearnedError
@@ -10,7 +10,7 @@ from markov_shard.chain.image import Image, Transition
 from markov_shard.chain.row import SOURCE_BITS, Row
 from markov_shard.chain.text import shown
 
-Step = tuple[int, int, int]  # state, destination, transition of the image or -1
+Step = tuple[int, int, int, int]  # state, destination, the image's transition or -1, and its count there
 
 
 class Overlay:
@@ -72,15 +72,18 @@ class Overlay:
         fold = word.casefold()
         return (self.image.folded(word) if self.image else []) + self._folds.get(fold, [])
 
-    def _numbered(self, word: str) -> int:
-        number = self.token(word)
-        if not number:
-            number = self._first_token + len(self._words)
-            self._numbers[word] = number
+    def _tokens(self, words: Sequence[str]) -> tuple[list[int], dict[str, int]]:
+        """The words' tokens, and those among them that unknown words would get."""
+        new: dict[str, int] = {}
+        following = self._first_token + len(self._words)
+        return [self.token(word) or new.setdefault(word, following + len(new)) for word in words], new
+
+    def _add_words(self, new: Mapping[str, int]) -> None:
+        self._numbers.update(new)
+        for word, number in new.items():
             self._words.append(word)
             self._hashes.append(crc32(word.encode()))
             self._folds.setdefault(word.casefold(), []).append(number)
-        return number
 
     @property
     def vocabulary(self) -> int:
@@ -118,23 +121,13 @@ class Overlay:
         wanted = tuple(tokens)
         return [state for state in self._ending.get(wanted[-1], ()) if self.spelled(state)[-len(wanted) :] == wanted]
 
-    def _numbered_state(self, tokens: tuple[int, ...]) -> int:
-        state = self.state(tokens)
-        if state < 0:
-            state = self._first_state + len(self._spelled)
-            self._states[tokens] = state
+    def _add_states(self, new: Mapping[tuple[int, ...], int]) -> None:
+        self._states.update(new)
+        for tokens, state in new.items():
             self._spelled.append(tokens)
             self._ending.setdefault(tokens[-1], []).append(state)
-        return state
 
     # --- rows
-
-    def row(self, state: int) -> Row:
-        """The state's row, made if the overlay has not touched it yet."""
-        row = self.rows.get(state)
-        if row is None:
-            row = self.rows[state] = Row(self.image, state)
-        return row
 
     def find(self, state: int, token: int) -> int:
         """The image's transition from a state through a token, or -1."""
@@ -181,78 +174,88 @@ class Overlay:
 
     # --- changes
 
+    # All that a change needs of the image is read before anything is changed: a damaged image leaves it undone.
+
     def learn(self, words: Sequence[str], identity: int | None) -> None:
         """One more message of at least one word."""
-        tokens = [self._numbered(word) for word in words]
+        tokens, words_new = self._tokens(words)
+        states_new: dict[tuple[int, ...], int] = {}
+        path = self._path(tokens, states_new)
+        rows_new = self._rows_missing(path)
+        print_ = fingerprint([crc32(word.encode()) for word in words])
+        self._add_words(words_new)
+        self._add_states(states_new)
+        self.rows.update(rows_new)
         source = 0
         if identity is not None:
             source = len(self.sources)
             self.sources.append(identity)
             self.forgotten.discard(identity)
-        state, context = 0, tuple[int, ...]()
-        for token in [*tokens, 0]:
-            transition = self.find(state, token)
-            context = (*context, token)[-self.state_size :]
-            if transition >= 0:
-                assert self.image is not None
-                dest = self.image.dest[transition]
-            else:
-                dest = self._numbered_state(context) if token else 0
-            row = self.row(state)
-            if not row.added(dest) and not (transition >= 0 and self.left(transition, row)):
+        for state, dest, transition, count in path:
+            row = self.rows[state]
+            if not row.added(dest) and count <= row.lost(transition):
                 row.successors += 1
             row.add(dest, source)
-            state = dest
-        self._changed(tokens, 1)
+        self._changed(len(tokens), print_, 1)
 
-    def steps(self, tokens: Sequence[int]) -> list[Step]:
-        """A message's path, from its tokens; raises NotLearnedError where the chain has no such path."""
+    def _path(self, tokens: Sequence[int], new: dict[tuple[int, ...], int] | None = None) -> list[Step]:
+        """A message's path. States that are not there are put into `new`, with the numbers they would get.
+
+        Without `new`, raises NotLearnedError where the chain has no such path.
+        """
         path: list[Step] = []
         state, context = 0, tuple[int, ...]()
+        following = self.states
         for token in [*tokens, 0]:
             transition = self.find(state, token)
             context = (*context, token)[-self.state_size :]
+            count = 0
             if transition >= 0:
                 assert self.image is not None
-                dest = self.image.dest[transition]
+                dest, count = self.image.dest[transition], self.image.count(transition)
+                if dest >= self._first_state:
+                    raise IndexError(f"transition {transition} of the image leads to state {dest}")
+            elif not token:
+                dest = 0
             else:
-                dest = self.state(context) if token else 0
-            if dest < 0:
-                words = " ".join(map(self.word, self.spelled(state)))
-                raise NotLearnedError(f"no transition to {shown(self.word(token))} after {shown(words)}")
-            path.append((state, dest, transition))
+                dest = self.state(context)
+                if dest < 0 and new is not None:
+                    dest = new.setdefault(context, following + len(new))
+                elif dest < 0:
+                    words = " ".join(map(self.word, self.spelled(state)))
+                    raise NotLearnedError(f"no transition to {shown(self.word(token))} after {shown(words)}")
+            path.append((state, dest, transition, count))
             state = dest
         return path
+
+    def _rows_missing(self, path: Sequence[Step]) -> dict[int, Row]:
+        """Rows for the states of a path that the overlay has not touched yet."""
+        return {state: Row(self.image, state) for state in {step[0] for step in path} if state not in self.rows}
 
     def unlearn(self, tokens: Sequence[int], identity: int | None, name: str) -> None:
         """One message less; raises NotLearnedError, and changes nothing, where it is not all there."""
         print_ = fingerprint(self.hashes_of(tokens))
         if self.copies(print_) < 1:
             raise NotLearnedError(f"{name} is not in the chain")
-        path = self.steps(tokens)
-        for (state, dest, transition), times in Counter(path).items():
+        path = self._path(tokens)
+        for (state, dest, transition, count), times in Counter(path).items():
             row = self.rows.get(state)
-            if self.left(transition, row) + (row.added(dest) if row else 0) < times:
+            if count + (row.added(dest) - row.lost(transition) if row else 0) < times:
                 raise NotLearnedError(f"{name} is not in the chain: a transition of it is missing")
+        self.rows.update(self._rows_missing(path))
         added_first = self._prints.get(print_, 0) > 0
         source = self._place(identity) if added_first else 0
-        for state, dest, transition in path:
-            self._take(state, dest, transition, source, added_first)
+        for state, dest, transition, count in path:
+            row = self.rows[state]
+            if row.added(dest) and (added_first or count <= row.lost(transition)):
+                row.drop(dest, source)
+            else:
+                row.lose(transition)
+            if not row.added(dest) and count <= row.lost(transition):
+                row.successors -= 1
         if identity is not None:
             self.forgotten.add(identity)
-        self._changed(tokens, -1)
-
-    def _take(self, state: int, dest: int, transition: int, source: int, added_first: bool) -> None:
-        row = self.row(state)
-        left = self.left(transition, row)
-        if row.added(dest) and (added_first or not left):
-            row.drop(dest, source)
-        else:
-            assert self.image is not None
-            row.lose(self.image, state, transition)
-            left -= 1
-        if not left and not row.added(dest):
-            row.successors -= 1
+        self._changed(len(tokens), print_, -1)
 
     def _place(self, identity: int | None) -> int:
         if identity is None:
@@ -262,11 +265,10 @@ class Overlay:
                 return place
         return 0
 
-    def _changed(self, tokens: Sequence[int], sign: int) -> None:
-        print_ = fingerprint(self.hashes_of(tokens))
+    def _changed(self, tokens: int, print_: int, sign: int) -> None:
         self.messages += sign
-        self.tokens += sign * len(tokens)
-        self.size += len(tokens) + 1
+        self.tokens += sign * tokens
+        self.size += tokens + 1
         balance = self._prints.get(print_, 0) + sign
         if balance:
             self._prints[print_] = balance

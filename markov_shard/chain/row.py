@@ -71,11 +71,11 @@ class Row:
         if self._buried * 2 > len(self._added):
             self._bury()
 
-    def lose(self, image: Image, state: int, transition: int) -> None:
+    def lose(self, transition: int) -> None:
         """One occurrence of an image transition less. There must be one."""
         if self.losses is None:
             self.losses = Losses(self.base)
-        self.losses.lose(image, state, transition)
+        self.losses.lose(transition)
 
     def lost(self, transition: int) -> int:
         """Occurrences of an image transition that are gone."""

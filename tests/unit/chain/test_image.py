@@ -5,6 +5,7 @@ import random
 import struct
 from collections import Counter
 from contextlib import suppress
+from copy import copy
 from itertools import pairwise
 from zlib import crc32
 
@@ -24,6 +25,9 @@ from markov_shard.chain import (
     open_image,
 )
 from markov_shard.chain.layout import ENTRY, HEADER_SIZE, PREFIX, WIDTHS
+from markov_shard.chain.losses import Losses
+from markov_shard.chain.overlay import Overlay
+from markov_shard.chain.row import Row
 from tests.unit.chain.strategies import Said
 
 MESSAGES = [Said(f"a{n % 9} b{n % 4} c{n % 5} Déjà{n % 3} x" + " y" * (n % 3), n) for n in range(300)] + [
@@ -151,8 +155,35 @@ def test_read_as_the_document_says():
     assert list(found["fingerprints"]) == sorted(found["fingerprints"])
 
 
+def contents(thing):
+    """All that an overlay holds, to be compared."""
+    if isinstance(thing, Overlay):
+        return {name: contents(value) for name, value in vars(thing).items() if name != "image"}
+    if isinstance(thing, Row | Losses):
+        return {name: contents(getattr(thing, name)) for name in thing.__slots__}
+    return {key: contents(value) for key, value in thing.items()} if isinstance(thing, dict) else copy(thing)
+
+
+def changed_whole_or_not_at_all(chain, rng):
+    """Learn, unlearn and remove by index, over an image that may be damaged."""
+    for change, message in (
+        (chain.learn, MESSAGES[0]),
+        (chain.learn, "b1 unheard a1 b1 unheard"),
+        (chain.unlearn, MESSAGES[0]),
+        (chain.unlearn, rng.choice(MESSAGES)),
+        (lambda message: chain.remove_transitions(chain.image.locate(message), message.id), rng.choice(MESSAGES)),
+    ):
+        before = contents(chain._overlay)
+        try:
+            change(message)
+        except ChainError:
+            assert contents(chain._overlay) == before
+        with suppress(ChainError):
+            chain.answer(rng, max_tries=3, max_words=50)
+
+
 def fuzzed_images(rounds, seed):
-    """Damaged images: each is refused by name, or answers, or says that an index points outside."""
+    """Damaged images: each is refused by name, or answers and learns, or says that an index points outside."""
     rng = random.Random(seed)
     originals = [bytes(compile_chain(MESSAGES[: rng.randrange(1, 60)], order)) for order in (1, 2, 3, 5)]
     opened = 0
@@ -181,9 +212,28 @@ def fuzzed_images(rounds, seed):
             chain.answer(rng, "a1 B1 c1 déjà1 x", max_tries=5, max_words=50)
         with suppress(ChainError):
             chain.walk(rng, 50)
+        changed_whole_or_not_at_all(chain, rng)
+        with suppress(ChainError):
+            merge(image, ["a1 c1"], [MESSAGES[0]])
         with suppress(ChainError):
             image.verify()
     assert opened > rounds // 10  # otherwise only the header was tried
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_what_a_damaged_section_hinders_is_not_done_by_half(name):
+    data = bytearray(bytes(compile_chain(MESSAGES, 2)))
+    offset, size, _, width = ENTRY.unpack_from(data, PREFIX.size + ENTRY.size * list(WIDTHS).index(name))
+    data[offset : offset + size - width] = b"\xff" * (size - width)  # where it ends is still right, and so it opens
+    chain = Chain(open_image(data))
+    rng = random.Random(1)
+    for _ in range(5):
+        changed_whole_or_not_at_all(chain, rng)
+    if name == "count":  # of many, and none of them in `big_count`
+        with pytest.raises(DamagedImageError, match="points outside"):
+            chain.learn(MESSAGES[0])
+        with pytest.raises(DamagedImageError, match="points outside"):
+            chain.unlearn(MESSAGES[0])
 
 
 def test_fuzzed_images():
