@@ -8,13 +8,17 @@ import contextlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Sequence
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from markov_shard.errors import MarkovShardError
 from markov_shard.store.migrate import migrate
 from markov_shard.store.pool import Database, place_of
+
+_HEAD_LINES = 60
+"""A script's settings come before this many lines."""
 
 
 class BackupError(MarkovShardError):
@@ -52,34 +56,75 @@ async def restore(url: str, file: Path) -> list[str]:
         tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     if tables:
         raise BackupError(f"the database at {place_of(url)} is not empty: restore into a new one (`createdb`)")
-    options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", str(file)]
-    await _run("pg_restore", options, url, target="--dbname")
+    await _load(url, file)
     return await migrate(url)
 
 
-async def _run(program: str, options: Sequence[str], url: str, *, target: str = "--dbname") -> None:
-    """The password goes by the environment: arguments can be seen by every user of the host."""
+async def _load(url: str, file: Path) -> None:
+    """pg_restore's script, through psql in one transaction, so that an older server can take a newer one's backup."""
+    script = ["--no-owner", "--no-privileges", "--file=-", str(file)]
+    options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
+    async with (
+        _started("pg_restore", script, stdout=PIPE) as reading,
+        _started("psql", options, url, stdin=PIPE) as loading,
+    ):
+        assert reading.stdout is not None
+        assert loading.stdin is not None
+        with contextlib.suppress(ConnectionError):  # psql has ended; it says why
+            await _copy_script(reading.stdout, loading.stdin)
+            await _ended("pg_restore", reading)  # or psql is killed, and nothing is committed
+            loading.stdin.close()
+        await _ended("psql", loading)
+
+
+async def _copy_script(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Leaves out the setting that servers before 17 refuse; everywhere else its value is the default anyway."""
+    for _ in range(_HEAD_LINES):
+        line = await source.readline()
+        if not line.startswith(b"SET transaction_timeout"):
+            target.write(line)
+        if line.startswith(b"SET row_security"):  # the last one
+            break
+    while block := await source.read(1 << 16):
+        target.write(block)
+        await target.drain()
+
+
+async def _run(program: str, options: Sequence[str], url: str) -> None:
+    async with _started(program, options, url) as process:
+        await _ended(program, process)
+
+
+@contextlib.asynccontextmanager
+async def _started(
+    program: str, options: Sequence[str], url: str = "", *, stdin: int = DEVNULL, stdout: int = DEVNULL
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Killed if it still runs at the block's end.
+
+    The password goes by the environment: arguments can be seen by every user of the host.
+    """
     parts = urlsplit(url)
     environment = dict(os.environ)
     if parts.password is not None:
         environment["PGPASSWORD"] = unquote(parts.password)
         parts = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@", 1))
+    place = [f"--dbname={urlunsplit(parts)}"] if url else []
     process = await asyncio.create_subprocess_exec(
-        _find(program),
-        *options,
-        f"{target}={urlunsplit(parts)}",
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        _find(program), *options, *place, env=environment, stdin=stdin, stdout=stdout, stderr=PIPE
     )
     try:
-        _, said = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _ended(program: str, process: asyncio.subprocess.Process) -> None:
+    """Waits for its end. Raises BackupError with what it said first."""
+    assert process.stderr is not None
+    said = await process.stderr.read()
+    if await process.wait():
         lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
         raise BackupError(f"{program} failed: {lines[0] if lines else f'status {process.returncode}'}")
 

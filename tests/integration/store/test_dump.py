@@ -7,7 +7,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from markov_shard.store.dump import BackupError, dump, restore
+from markov_shard.store import dump as dump_module
+from markov_shard.store.dump import BackupError, _find, dump, restore
 from markov_shard.store.guilds import mark_joined
 from markov_shard.store.messages import StoredMessage, learn_messages
 from markov_shard.store.pool import Database
@@ -80,3 +81,21 @@ async def test_a_failed_backup_keeps_the_one_before(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
     with pytest.raises(BackupError, match="cannot be written"):
         await dump("postgresql://127.0.0.1:1/nothing", tmp_path / "missing" / "file")
+
+
+async def test_an_older_server_is_not_asked_for_a_setting_it_does_not_know(
+    migrated_url: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers before 17 know no transaction_timeout; here one that every server refuses stands in its place."""
+    await fill(migrated_url)
+    file = tmp_path / "fleet.backup"
+    await dump(migrated_url, file)
+    newer = tmp_path / "pg_restore"
+    newer.write_text(
+        f"#!/bin/sh\n'{_find('pg_restore')}' \"$@\""
+        " | sed 's/^SET transaction_timeout = 0;$/SET transaction_timeout_of_tomorrow = 0;/'\n"
+    )
+    newer.chmod(0o755)
+    monkeypatch.setattr(dump_module, "_find", lambda program: str(newer) if program == "pg_restore" else _find(program))
+    await restore(database_url, file)
+    assert await rows(database_url) == await rows(migrated_url) != []
