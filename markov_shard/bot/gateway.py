@@ -33,7 +33,10 @@ _OFFER_SECONDS = 0.25
 
 
 class SentNotice(Protocol):
-    """Told when an IDENTIFY goes out."""
+    """Says when an IDENTIFY may go out, and is told when it does."""
+
+    async def due(self) -> None:
+        """Waits until it may be sent; the connection is made meanwhile."""
 
     def sent(self) -> None:
         """The bucket's window counts from here."""
@@ -93,7 +96,17 @@ class _RawTap:
 class FleetShard(hikari_shard.GatewayShardImpl):
     """A gateway connection that starts from a saved session and can leave without ending it."""
 
-    __slots__ = ("_gate", "_leaving", "_permit", "_rules", "_task", "identifies", "last_event_at", "resumes")
+    __slots__ = (
+        "_gate",
+        "_leaving",
+        "_lifetime",
+        "_permit",
+        "_rules",
+        "_task",
+        "identifies",
+        "last_event_at",
+        "resumes",
+    )
 
     def __init__(
         self,
@@ -111,6 +124,8 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         self._permit: SentNotice | None = None
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
+        self._lifetime: set[asyncio.Task[None]] = set()
+        """hikari's tasks of the connection that is being made: nobody ends them when it is given up half-way."""
         self.last_event_at = time.monotonic()
         self.identifies = 0
         self.resumes = 0
@@ -125,6 +140,31 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         self._task = asyncio.current_task()  # known before `start` returns, so that a start can be abandoned
         await super()._keep_alive()
 
+    async def _heartbeat(self, heartbeat_interval: float) -> None:
+        self._lives()
+        await super()._heartbeat(heartbeat_interval)
+
+    async def _poll_events(self) -> None:
+        self._lives()
+        await super()._poll_events()
+
+    def _lives(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._lifetime.add(task)
+
+    async def _dial(self) -> tuple[asyncio.Task[None], ...]:
+        """One connection, up to READY or RESUMED; nothing of it is left when that fails."""
+        self._lifetime.clear()
+        try:
+            return await super()._connect()
+        except BaseException:
+            await asyncio.sleep(0)  # what was only just begun makes itself known
+            for task in self._lifetime:
+                task.cancel()
+            await asyncio.gather(*self._lifetime, return_exceptions=True)
+            raise
+
     async def _connect(self) -> tuple[asyncio.Task[None], ...]:
         if self._leaving:
             # hikari dials again at once when a connection of some age closes; `close`, whose 1001 would end the
@@ -136,16 +176,19 @@ class FleetShard(hikari_shard.GatewayShardImpl):
             await self._rules.before_identify()
             async with self._gate.permit(self._shard_id, recovery=self._rules.is_recovery()) as permit:
                 self._permit = permit
-                return await super()._connect()
+                return await self._dial()
         self.resumes += 1
         try:
-            return await super()._connect()
+            return await self._dial()
         except hikari.GatewayConnectionError:
-            self._resume_gateway_url = None  # a dead resume URL would be dialled for ever
-            raise
+            if self._resume_gateway_url is None:
+                raise
+            self._resume_gateway_url = None  # dead, it would be dialled for ever; any address can resume
+            return await self._dial()
 
     async def _send_json(self, data: Any, *, priority: bool = False) -> None:
         if data["op"] == _IDENTIFY and self._permit is not None:
+            await self._permit.due()
             self.identifies += 1
             self._permit.sent()
         await super()._send_json(data, priority=priority)

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from redis.asyncio import Redis
 
@@ -21,11 +21,17 @@ from markov_shard.logs import get_logger
 from markov_shard.shared import keys
 from markov_shard.shared.connect import redis_errors, server_of
 from markov_shard.shared.leases import SHARD_LEASE_MS
-from markov_shard.shared.scripts import run_script
+from markov_shard.shared.scripts import fleet_clock, run_script
 
 _log = get_logger(__name__)
 
-WINDOW_MS = 5_000
+WINDOW_MS = 5_100
+"""Discord's 5 s, and how much earlier one packet may arrive than another."""
+
+EARLY_MS = 2_000
+"""How long before its IDENTIFY a shard gets its ticket: it connects meanwhile, or each IDENTIFY would come late by the
+time that takes."""
+
 LONGEST_HOLD_MS = 60_000
 """A holder that died between IDENTIFY and READY keeps its bucket this long."""
 
@@ -51,12 +57,21 @@ class Budget:
         return self.total > 0 and self.remaining <= self.reserve
 
 
+class Ticket(NamedTuple):
+    """The answer to a try. `ask_in_ms`: 0 when taken, else after how long it is worth asking again; `why` not: 1 the
+    gate is not open, 2 the bucket is held, 3 its window has not passed, 4 the budget is spent; `send_in_ms`: when
+    taken, after how long the IDENTIFY may be sent."""
+
+    ask_in_ms: int
+    why: int = 0
+    send_in_ms: int = 0
+
+
 class Tickets(Protocol):
     """The buckets and the ledger, shared by the fleet. Every method raises RedisUnavailableError."""
 
-    async def take(self, bucket: int, holder: str, *, recovery: bool) -> tuple[int, int]:
-        """Takes a bucket's ticket: (0, 0) when taken, else after how many milliseconds to ask again, and why not:
-        1 the gate is not open, 2 the bucket is held, 3 its window has not passed, 4 the budget is spent."""
+    async def take(self, bucket: int, holder: str, *, recovery: bool) -> Ticket:
+        """Tries to take a bucket's ticket."""
 
     async def release(self, bucket: int, holder: str, next_ms: int) -> None:
         """Ends the hold; the next ticket is given `next_ms` from now at the earliest."""
@@ -68,12 +83,11 @@ class RedisTickets:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def take(self, bucket: int, holder: str, *, recovery: bool) -> tuple[int, int]:
+    async def take(self, bucket: int, holder: str, *, recovery: bool) -> Ticket:
         """See `Tickets`."""
-        arguments: list[str | int] = [holder, WINDOW_MS, LONGEST_HOLD_MS, int(recovery)]
+        arguments: list[str | int] = [holder, WINDOW_MS, LONGEST_HOLD_MS, int(recovery), EARLY_MS]
         names = [keys.identify_bucket(bucket), keys.identify_gate()]
-        wait, why = await run_script(self._redis, "identify_take", names, arguments)
-        return wait, why
+        return Ticket(*await run_script(self._redis, "identify_take", names, arguments))
 
     async def release(self, bucket: int, holder: str, next_ms: int) -> None:
         """See `Tickets`."""
@@ -82,10 +96,15 @@ class RedisTickets:
 
 @dataclass
 class Permit:
-    """The right to send one IDENTIFY."""
+    """The right to send one IDENTIFY, once it is due."""
 
     sent_at: float | None = None
     clock: Callable[[], float] = time.monotonic
+    due_at: float = float("-inf")
+
+    async def due(self) -> None:
+        """Waits until the IDENTIFY may be sent."""
+        await asyncio.sleep(max(0.0, self.due_at - self.clock()))
 
     def sent(self) -> None:
         """The IDENTIFY goes out now: the bucket's window counts from here."""
@@ -114,41 +133,43 @@ class FleetIdentifyGate:
         holder = f"{self._name}/{shard_id}/{uuid.uuid4().hex[:8]}"
         self.waiting += 1
         try:
-            await self._wait(bucket, holder, shard_id, recovery=recovery)
+            send_in = await self._wait(bucket, holder, shard_id, recovery=recovery)
         finally:
             self.waiting -= 1
-        permit = Permit(clock=self._clock)
+        permit = Permit(clock=self._clock, due_at=self._clock() + send_in)
         try:
             yield permit
         finally:
             # Not sent as far as we know: it may have been, a moment ago.
             passed = 0.0 if permit.sent_at is None else self._clock() - permit.sent_at
+            wait = max(0, WINDOW_MS - int(passed * 1000))
             with contextlib.suppress(RedisUnavailableError):  # the hold then ends by itself
-                await self._tickets.release(bucket, holder, max(0, WINDOW_MS - int(passed * 1000)))
+                await self._tickets.release(bucket, holder, wait)
 
-    async def _wait(self, bucket: int, holder: str, shard_id: int, *, recovery: bool) -> None:
+    async def _wait(self, bucket: int, holder: str, shard_id: int, *, recovery: bool) -> float:
+        """Takes the bucket's ticket; after how many seconds the IDENTIFY may be sent."""
         told = 0
         while True:
             try:
-                wait, why = await self._tickets.take(bucket, holder, recovery=recovery)
+                ticket = await self._tickets.take(bucket, holder, recovery=recovery)
             except RedisUnavailableError as error:
                 _log.warning("IDENTIFY waits for Redis", reason=str(error))
-                wait, why = 1000, 0
-            if wait == 0:
-                return
-            if why == _BUDGET_SPENT != told:
+                ticket = Ticket(1000)
+            if ticket.ask_in_ms == 0:
+                return ticket.send_in_ms / 1000
+            if ticket.why == _BUDGET_SPENT != told:
                 _log.error("IDENTIFY waits: the day's session budget is spent", shard=shard_id, recovery=recovery)
-            told = why
-            await asyncio.sleep(wait / 1000)
+            told = ticket.why
+            await asyncio.sleep(ticket.ask_in_ms / 1000)
 
 
 async def open_gate(redis: Redis, budget: Budget, *, ran_before: bool) -> None:
     """Opens the gate, by the leader, where Redis does not know it as open; notes what Discord says of the budget.
 
     When the fleet ran before, Redis has lost what it knew of recent IDENTIFYs and of leases, so one full window must
-    pass for the ones, and one lease's life for the others.
+    pass for the ones, after the tickets given early, and one lease's life for the others.
     """
-    wait, lease_wait = (WINDOW_MS, SHARD_LEASE_MS) if ran_before else (0, 0)
+    wait, lease_wait = (EARLY_MS + WINDOW_MS, SHARD_LEASE_MS) if ran_before else (0, 0)
     arguments = [wait, budget.total, budget.remaining, budget.reset_after_ms, budget.reserve, lease_wait]
     await run_script(redis, "identify_open", [keys.identify_gate()], arguments)
 
@@ -157,8 +178,8 @@ async def read_budget(redis: Redis) -> Budget | None:
     """The ledger as it stands; None before the leader opened the gate. Raises RedisUnavailableError."""
     with redis_errors(server_of(redis)):
         found = await redis.hmget(keys.identify_gate(), "total", "remaining", "resets_at")
-        now, _ = await redis.time() if found[0] is not None else (0, 0)
     if None in found:
         return None
+    now = await fleet_clock(redis)
     total, remaining, resets_at = (int(value or 0) for value in found)
-    return Budget(total, remaining, max(0, resets_at - now * 1000))
+    return Budget(total, remaining, max(0, resets_at - now))

@@ -8,6 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from markov_shard.shared.connect import redis_errors, server_of
+from markov_shard.shared.keys import leader
 
 _FOLDER = Path(__file__).with_name("lua")
 
@@ -22,3 +23,11 @@ async def run_script(redis: Redis, name: str, keys: Sequence[str], arguments: Se
     script = redis.register_script(_source(name))
     with redis_errors(server_of(redis)):
         return await script(keys=list(keys), args=list(arguments))
+
+
+async def fleet_clock(redis: Redis) -> int:
+    """The time by which leases, members and tickets are judged, in milliseconds since 1970.
+
+    Raises RedisUnavailableError.
+    """
+    return int(await run_script(redis, "clock", [leader()], []))

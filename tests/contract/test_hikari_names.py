@@ -39,6 +39,14 @@ def test_connecting_and_keeping_alive_are_coroutines_without_parameters() -> Non
         assert list(inspect.signature(method).parameters) == ["self"]
 
 
+def test_a_connections_two_tasks_are_coroutines_of_the_shard() -> None:
+    assert list(inspect.signature(SHARD._heartbeat).parameters) == ["self", "heartbeat_interval"]
+    assert list(inspect.signature(SHARD._poll_events).parameters) == ["self"]
+    source = inspect.getsource(SHARD._connect)
+    assert "create_task(\n            self._heartbeat(" in source
+    assert "create_task(self._poll_events()" in source
+
+
 def test_json_is_sent_through_one_coroutine() -> None:
     assert inspect.iscoroutinefunction(SHARD._send_json)
     assert list(inspect.signature(SHARD._send_json).parameters) == ["self", "data", "priority"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from markov_shard.shared.assignment import Assignment
 from markov_shard.shared.board import BoardView
 from markov_shard.shared.coordination import Step
-from markov_shard.shared.identify import Budget
+from markov_shard.shared.identify import Budget, Ticket
 from markov_shard.shared.leases import LEADER_LEASE_MS, SHARD_LEASE_MS, Lease, ShardKey
 from markov_shard.shared.members import MEMBER_MS, Member
 from markov_shard.store.shard_plan import ShardPlan
@@ -157,21 +157,27 @@ class TicketsModel:
             remaining = min(remaining, self.remaining)
         self.remaining, self.resets_at, self.reserve = remaining, now + budget.reset_after_ms, budget.reserve
 
-    def take(self, now: int, bucket: int, holder: str, window: int, hold: int, *, recovery: bool) -> tuple[int, int]:
+    def take(
+        self, now: int, bucket: int, holder: str, window: int, hold: int, *, recovery: bool, early: int = 0
+    ) -> Ticket:
         if self.opens_at is None:
-            return 250, 1
+            return Ticket(250, 1)
         if self.opens_at > now:
-            return self.opens_at - now, 1
+            return Ticket(self.opens_at - now, 1)
         held_by, held_until, next_at = self.buckets.get(bucket, ("", 0, 0))
+        too_early = next_at - now - early
         if held_by and held_until > now:
-            return (0, 0) if held_by == holder else (min(held_until - now, 250), 2)
-        if next_at > now:
-            return next_at - now, 3
+            if held_by == holder:
+                return Ticket(0, 0, max(next_at - window - now, 0))
+            return Ticket(min(held_until - now, max(too_early, 250)), 2)
+        if too_early > 0:
+            return Ticket(too_early, 3)
         if self.resets_at > now and self.remaining <= (0 if recovery else self.reserve):
-            return min(self.resets_at - now, 5000), 4
+            return Ticket(min(self.resets_at - now, 5000), 4)
         self.remaining -= 1
-        self.buckets[bucket] = (holder, now + hold, now + window)
-        return 0, 0
+        sent_at = max(next_at, now)
+        self.buckets[bucket] = (holder, sent_at + hold, sent_at + window)
+        return Ticket(0, 0, sent_at - now)
 
     def release(self, now: int, bucket: int, holder: str, next_ms: int) -> None:
         if self.buckets.get(bucket, ("",))[0] == holder:

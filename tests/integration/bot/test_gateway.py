@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import hikari
 import pytest
@@ -16,6 +17,9 @@ from markov_shard.bot.gateway import FleetBot, FleetShard, SentNotice
 
 class Unnoticed:
     """Nobody is told when the IDENTIFY went out."""
+
+    async def due(self) -> None:
+        pass
 
     def sent(self) -> None:
         pass
@@ -95,3 +99,49 @@ async def test_a_reader_that_finds_the_socket_closing_does_not_end_the_session(s
     await socket.close()  # what `receive` does when an event is there at this very moment
     await leaving
     assert [session.connected for session in sim.gateway.sessions] == [False]
+
+
+async def test_a_dead_resume_url_is_left_for_the_ordinary_one_at_once(sim: DiscordSim, bot: FleetBot) -> None:
+    shard = await connected(bot)
+    await bot.drop_shard(shard)
+    assert shard.resume_point is not None
+    dead = replace(shard.resume_point, resume_url="ws://127.0.0.1:9")
+    again = await bot.add_shard(
+        0, 1, gate=OpenGate(), rules=AnyTime(), on_dispatch=lambda seq, name, payload: True, resume=dead
+    )
+    assert [session.resumes for session in sim.gateway.sessions] == [1]
+    assert (again.resumes, again.identifies) == (1, 0)
+
+
+class NeverDue(Unnoticed):
+    """An IDENTIFY whose time does not come."""
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+
+    async def due(self) -> None:
+        self.waiting.set()
+        await asyncio.Event().wait()
+
+
+class ClosedGate:
+    """Gives tickets for a time that does not come."""
+
+    def __init__(self) -> None:
+        self.notice = NeverDue()
+
+    @contextlib.asynccontextmanager
+    async def permit(self, shard_id: int, *, recovery: bool = False) -> AsyncIterator[SentNotice]:
+        yield self.notice
+
+
+async def test_nothing_is_left_of_a_connection_that_is_given_up_half_way(bot: FleetBot) -> None:
+    gate = ClosedGate()
+    starting = asyncio.create_task(
+        bot.add_shard(0, 1, gate=gate, rules=AnyTime(), on_dispatch=lambda seq, name, payload: True, resume=None)
+    )
+    await gate.notice.waiting.wait()
+    starting.cancel()
+    await asyncio.wait([starting])
+    left = {task.get_name() for task in asyncio.all_tasks()}
+    assert not {name for name in left if name.startswith(("heartbeat", "poll events"))}

@@ -71,11 +71,11 @@ async def test_a_dead_holders_bucket_comes_free(redis_client: Redis) -> None:
 async def test_the_budget_is_counted_and_its_reserve_is_for_recovery(redis_client: Redis) -> None:
     await open_gate(redis_client, Budget(20, 3, 60_000), ran_before=False)
     tickets = RedisTickets(redis_client)
-    assert await tickets.take(0, "new", recovery=False) == (0, 0)
-    assert (await tickets.take(1, "new", recovery=False))[1] == 4  # two of twenty are kept
-    assert await tickets.take(1, "recovery", recovery=True) == (0, 0)
-    assert await tickets.take(2, "recovery", recovery=True) == (0, 0)
-    assert (await tickets.take(3, "recovery", recovery=True))[1] == 4  # the last one would be the token's end
+    assert await tickets.take(0, "new", recovery=False) == (0, 0, 0)
+    assert (await tickets.take(1, "new", recovery=False)).why == 4  # two of twenty are kept
+    assert await tickets.take(1, "recovery", recovery=True) == (0, 0, 0)
+    assert await tickets.take(2, "recovery", recovery=True) == (0, 0, 0)
+    assert (await tickets.take(3, "recovery", recovery=True)).why == 4  # the last one would be the token's end
     await open_gate(redis_client, Budget(20, 3, 60_000), ran_before=False)  # Discord has not counted them yet
     budget = await read_budget(redis_client)
     assert budget is not None
@@ -83,4 +83,4 @@ async def test_the_budget_is_counted_and_its_reserve_is_for_recovery(redis_clien
     await open_gate(redis_client, Budget(20, 3, 0), ran_before=False)
     await redis_client.hset(keys.identify_gate(), "resets_at", 1)  # the day is over
     await open_gate(redis_client, Budget(20, 20, 60_000), ran_before=False)
-    assert await tickets.take(3, "new", recovery=False) == (0, 0)
+    assert await tickets.take(3, "new", recovery=False) == (0, 0, 0)
