@@ -1,9 +1,11 @@
-"""The real servers that tests run against: those of DATABASE_URL and REDIS_URL, else embedded ones.
+"""The real servers that tests run against: those of DATABASE_URL and REDIS_URL, else embedded ones; with
+MARKOV_TEST_REDIS=cluster, three Valkeys as a cluster.
 
 Databases made here are called `markov_test_…` and dropped again; of Redis, database 9 is emptied before each test.
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -20,6 +22,7 @@ from redis.asyncio import Redis
 from markov_shard.embedded import EmbeddedUrls, start_services, stop_services
 from markov_shard.shared.connect import connect_redis
 from markov_shard.store.migrate import migrate
+from tests.redis_servers import ON_CLUSTER, Cluster
 
 _REDIS_DATABASE = 9
 
@@ -32,6 +35,27 @@ settings.load_profile("unhurried")
 def servers() -> Iterator[EmbeddedUrls]:
     """Where the servers listen; embedded ones live as long as the test run."""
     database, redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    with _cluster() as cluster:
+        yield from _servers(database, cluster or redis)
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[str | None]:
+    """The URL of a cluster, where tests are to run on one."""
+    if not ON_CLUSTER:
+        yield None
+        return
+    folder = Path(tempfile.mkdtemp(prefix="markov-cluster-"))
+    cluster = Cluster(folder)
+    try:
+        asyncio.run(cluster.start())
+        yield cluster.url
+    finally:
+        asyncio.run(cluster.stop())
+        shutil.rmtree(folder)
+
+
+def _servers(database: str | None, redis: str | None) -> Iterator[EmbeddedUrls]:
     if database and redis:
         yield EmbeddedUrls(database, redis)
         return
@@ -101,11 +125,12 @@ async def redis_url(servers: EmbeddedUrls) -> str:
     """An empty database of the Redis server."""
     assert servers.redis is not None
     parts = urlsplit(servers.redis)
-    url = (
-        urlunsplit(parts._replace(query=f"db={_REDIS_DATABASE}"))
-        if parts.scheme == "unix"
-        else urlunsplit(parts._replace(path=f"/{_REDIS_DATABASE}"))
-    )
+    if parts.scheme.endswith("+cluster"):  # has one database
+        url = servers.redis
+    elif parts.scheme == "unix":
+        url = urlunsplit(parts._replace(query=f"db={_REDIS_DATABASE}"))
+    else:
+        url = urlunsplit(parts._replace(path=f"/{_REDIS_DATABASE}"))
     client = await connect_redis(url, name="tests")
     await client.flushdb()
     await client.aclose()

@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.shared.assignment import Assignment, read_assignment, write_assignment
-from markov_shard.shared.connect import redis_errors, server_of
+from markov_shard.shared.connect import server_of
 from markov_shard.shared.identify import Budget, open_gate
 from markov_shard.shared.leases import Lease, read_leases, release_leadership, take_leadership
 from markov_shard.shared.members import Member, beat, leave, read_members
+from markov_shard.shared.scripts import fleet_clock
 
 _SECONDS = 2.0
 
@@ -53,9 +54,7 @@ class RedisBoard:
         async with self._in_time():
             members = await read_members(self._redis)
             assignment = await read_assignment(self._redis)
-            with redis_errors(server_of(self._redis)):
-                seconds, microseconds = await self._redis.time()
-        return BoardView(members, assignment, int(seconds) * 1000 + int(microseconds) // 1000)
+            return BoardView(members, assignment, await fleet_clock(self._redis))
 
     async def leases(self, shard_count: int) -> Sequence[Lease]:
         """The leases of all shards of a shard count."""

@@ -13,12 +13,12 @@ from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from markov_shard.errors import DiscordUnavailableError, MarkovShardError, RedisUnavailableError
 from markov_shard.fast_lines import FastLogger
 from markov_shard.logs import get_logger
 from markov_shard.shared import keys
+from markov_shard.shared.connect import ANY_REDIS_ERROR
 from markov_shard.shared.scripts import run_script
 
 _log = get_logger(__name__)
@@ -97,7 +97,7 @@ class CdnUrls:
         try:
             for url in urls:
                 await self._redis.delete(keys.cdn_url(_digest(url)))
-        except (RedisError, OSError) as error:
+        except ANY_REDIS_ERROR as error:
             _log.warning("kept CDN URLs could not be dropped", reason=str(error))
 
     def by_outcome(self) -> Mapping[str, float]:

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 
 import zstandard
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.shared import keys
-from markov_shard.shared.connect import redis_errors, server_of
+from markov_shard.shared.connect import ANY_REDIS_ERROR, redis_errors, server_of
 from markov_shard.shared.scripts import run_script
 
 LIFE_SECONDS = 24 * 3600
@@ -38,7 +37,7 @@ class ImageCache:
                     for number in numbers:
                         pipe.get(keys.image_chunk(guild_id, audience, version, number))
                     packed = await pipe.execute()
-            except (RedisError, OSError) as error:
+            except ANY_REDIS_ERROR as error:
                 raise NotCachedError from error
             for chunk in packed:
                 if chunk is None:
@@ -54,7 +53,7 @@ class ImageCache:
                 keys.image_burial(guild_id, audience, version),
             ]
             return bool(await run_script(self._redis, "image_chunk_put", names, [packed, LIFE_SECONDS]))
-        except (RedisUnavailableError, RedisError):
+        except (RedisUnavailableError, *ANY_REDIS_ERROR):
             return False
 
     async def drop(self, guild_id: int, audience: str, version: int, count: int) -> None:

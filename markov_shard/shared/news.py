@@ -10,10 +10,10 @@ from typing import Literal
 
 import msgpack
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from markov_shard.logs import get_logger
 from markov_shard.shared import keys
+from markov_shard.shared.connect import ANY_REDIS_ERROR
 
 _log = get_logger(__name__)
 What = Literal["image", "removal", "purge", "channels"]
@@ -36,7 +36,7 @@ async def announce(redis: Redis, news: News) -> None:
     content = {"v": 1, "guild": news.guild_id, "what": news.what, "user": news.user_id}
     try:
         await redis.publish(keys.guild_news(), msgpack.packb(content))
-    except (RedisError, OSError) as error:
+    except ANY_REDIS_ERROR as error:
         _log.warning("an announcement was not sent", guild=str(news.guild_id), what=news.what, reason=str(error))
 
 
@@ -58,7 +58,7 @@ async def listen(
                     news = _parse(message["data"])
                     if news is not None:
                         await on_news(news)
-        except (RedisError, OSError) as error:
+        except ANY_REDIS_ERROR as error:
             _log.warning("announcements cannot be heard; trying again", reason=str(error))
             missed = True
             await asyncio.sleep(1)
