@@ -14,7 +14,7 @@ from typing import Any
 from coordinator.placement import place
 from coordinator.plan import AskDiscord, GatewayPlan
 from coordinator.ports import Board, Truth
-from coordinator.resharding import decided, is_up, overlaps
+from coordinator.resharding import decided, is_up, overlaps, suggested
 from markov_shard.errors import DiscordUnavailableError, MarkovShardError
 from markov_shard.health import Finding, Verdict
 from markov_shard.logs import get_logger
@@ -73,6 +73,7 @@ class Coordinator:
         self._asked_at = float("-inf")
         self._registering: asyncio.Task[None] | None = None
         self._leading = False
+        self._suggested: int | None = None
         self.trouble: str | None = None
         """Why this coordinator cannot do its work now; None while all is well."""
 
@@ -96,7 +97,8 @@ class Coordinator:
             if (leader == self._name) is not self._leading:
                 self._leading = leader == self._name
                 _log.info("this coordinator leads" if self._leading else "another coordinator leads", leader=leader)
-            details = {"leads": self._leading, **self._details()}
+            guilds = self._plan.guilds if self._leading and self._plan else None
+            details = {"leads": self._leading, "guilds": guilds, **self._details()}
             await self._board.beat(Member(self._name, "coordinator", self._url, details=details))
             if self._leading:
                 await self._lead()
@@ -113,6 +115,7 @@ class Coordinator:
         gateway = await self._gateway_plan()
         plan = await self._truth.plan()
         await self._board.open_gate(gateway.budget, ran_before=plan.ran_before)
+        self._suggest(gateway, plan)
         await self._place(gateway, plan)
         await self._keep()
         if self._registering is None:
@@ -132,6 +135,14 @@ class Coordinator:
                     _log.error("few IDENTIFYs are left today: only lost sessions are replaced", left=left)
             self._asked_at = self._clock()
         return self._plan
+
+    def _suggest(self, gateway: GatewayPlan, plan: ShardPlan) -> None:
+        """Says once when guilds a shard come near Discord's limit."""
+        target = suggested(gateway.guilds, plan.shard_count) if not plan.target else None
+        if target and target != self._suggested:
+            command = f"markov-shard reshard {target}"
+            _log.warning("shards are filling up", guilds=gateway.guilds, shards=plan.shard_count, suggestion=command)
+        self._suggested = target
 
     # --- placement ------------------------------------------------------------------------------------------
 
@@ -212,6 +223,8 @@ class Coordinator:
         if self._leading and self._plan and self._plan.budget.is_low:
             left = self._plan.budget.remaining
             return Finding(Verdict.DEGRADED, f"{left} IDENTIFYs are left today: only lost sessions are replaced")
+        if self._leading and self._suggested:
+            return Finding(Verdict.OK, f"leads; shards are filling up: markov-shard reshard {self._suggested}")
         return Finding(Verdict.OK, "leads" if self._leading else "stands by")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from coordinator.resharding import suggested
 from markov_shard.errors import DatabaseUnavailableError
 from markov_shard.flags import FLAGS
 from markov_shard.runtime import Runtime
@@ -29,6 +30,8 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
         "leader": next((member.name for member in members if member.details.get("leads")), None),
         "why": assignment.why if assignment else "nothing is placed yet",
         "shard_count": assignment.shard_count if assignment else 0,
+        "resharding": _resharding(members, assignment),
+        "suggested_shards": _suggested(members, assignment),
         "processes": [_process(member, assignment) for member in members],
         "shards": [_shard(lease, members) for lease in leases],
         "queue": {
@@ -42,6 +45,20 @@ async def fleet_status(runtime: Runtime) -> dict[str, Any]:
         "flags": await _flags(runtime),
         "caches": {"redis": await redis_figures(redis), "chains": _chains(members)},
     }
+
+
+def _resharding(members: Sequence[Member], assignment: Assignment | None) -> dict[str, int] | None:
+    """The set of shards that is to take over: how many it has, and how many of them are connected."""
+    if assignment is None or not assignment.upcoming_count:
+        return None
+    up = {shard_id for member in members for shard_id in member.details.get("upcoming", ())}
+    return {"shards": assignment.upcoming_count, "connected": len(up)}
+
+
+def _suggested(members: Sequence[Member], assignment: Assignment | None) -> int | None:
+    """How many shards the bot should have soon, when those it has are filling up."""
+    guilds = next((found for member in members if (found := member.details.get("guilds"))), 0)
+    return suggested(guilds, assignment.shard_count) if assignment and not assignment.upcoming_count else None
 
 
 def _process(member: Member, assignment: Assignment | None) -> dict[str, Any]:

@@ -9,16 +9,20 @@ import orjson
 from hikari.internal import data_binding, routes
 
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
+from markov_shard.rest_limits import keep_to
 from markov_shard.settings import Settings, reveal
+from markov_shard.shared.rest_budget import RestBudget
 
 
 @contextlib.asynccontextmanager
-async def rest_client(settings: Settings) -> AsyncIterator[hikari.api.RESTClient]:
-    """A REST client of the bot, for as long as the block runs."""
+async def rest_client(settings: Settings, budget: RestBudget | None = None) -> AsyncIterator[hikari.api.RESTClient]:
+    """A REST client of the bot, for as long as the block runs; with `budget` it keeps to the fleet's."""
     app = hikari.RESTApp(url=settings.rest_url)
     await app.start()
     try:
         async with app.acquire(reveal(settings.token) or "", hikari.TokenType.BOT) as rest:
+            if budget is not None:
+                keep_to(budget, rest)
             yield rest
     finally:
         await app.close()
@@ -29,6 +33,15 @@ async def gateway_info(settings: Settings) -> hikari.GatewayBotInfo:
     try:
         async with rest_client(settings) as rest:
             return await rest.fetch_gateway_bot_info()
+    except (hikari.HikariError, OSError) as error:
+        raise explained(error) from error
+
+
+async def guild_count(settings: Settings) -> int:
+    """How many guilds the bot is in, as Discord says. Raises DiscordUnavailableError."""
+    try:
+        async with rest_client(settings) as rest:
+            return (await rest.fetch_application()).approximate_guild_count or 0
     except (hikari.HikariError, OSError) as error:
         raise explained(error) from error
 

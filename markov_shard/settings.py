@@ -82,6 +82,13 @@ class Settings(BaseSettings):
         pattern=r"^https?://\S+$",
         description="Base URL of Discord's REST API, of a proxy for it, or of the local stand-in",
     )
+    rest_requests_per_second: int | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        description="Requests a second that all processes together keep to; 0: whatever REST_URL names keeps the limit."
+        " Empty: 50 where that is Discord itself, else 0",
+    )
     slash_command_name: str = Field(
         "mark", pattern=r"^[a-z0-9_-]{1,32}$", description="Name of the slash command that answers"
     )
@@ -180,11 +187,17 @@ class Settings(BaseSettings):
         None, description="PostgreSQL 15 or newer; without it an embedded server under DATA_DIR is used"
     )
     redis_url: OptionalSecret = Field(
-        None, description="Redis 7 or Valkey; without it an embedded server under DATA_DIR is used"
+        None,
+        description="Redis 7 or Valkey: `redis://`, `unix://`, `redis+cluster://` or `redis+sentinel://`; without it an"
+        " embedded server under DATA_DIR is used",
     )
     data_dir: Path = Field(Path(".markov-shard"), description="Embedded servers, image files and logs")
     shard_count: int = Field(
-        0, ge=0, le=16_384, description="Gateway shards of the whole bot; 0 takes Discord's recommendation"
+        0,
+        ge=0,
+        le=16_384,
+        description="Gateway shards of the whole bot at its first start; 0 takes Discord's recommendation. Later:"
+        " `markov-shard reshard`",
     )
     process_name: str = Field(
         "",

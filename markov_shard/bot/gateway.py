@@ -17,6 +17,8 @@ from hikari.impl import shard as hikari_shard
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from markov_shard.logs import get_logger
+from markov_shard.rest_limits import keep_to
+from markov_shard.shared.rest_budget import RestBudget
 
 _log = get_logger(__name__)
 
@@ -102,6 +104,7 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         "_lifetime",
         "_permit",
         "_rules",
+        "_silent",
         "_task",
         "identifies",
         "last_event_at",
@@ -126,6 +129,7 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         self._task: asyncio.Task[None] | None = None
         self._lifetime: set[asyncio.Task[None]] = set()
         """hikari's tasks of the connection that is being made: nobody ends them when it is given up half-way."""
+        self._silent = asyncio.Event()
         self.last_event_at = time.monotonic()
         self.identifies = 0
         self.resumes = 0
@@ -146,7 +150,11 @@ class FleetShard(hikari_shard.GatewayShardImpl):
 
     async def _poll_events(self) -> None:
         self._lives()
-        await super()._poll_events()
+        self._silent.clear()
+        try:
+            await super()._poll_events()
+        finally:
+            self._silent.set()
 
     def _lives(self) -> None:
         task = asyncio.current_task()
@@ -216,6 +224,11 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         """Seconds since the last heartbeat acknowledgement; NaN before the first."""
         return time.time() - self._last_heartbeat_ack_received
 
+    async def silent(self) -> None:
+        """Waits until the connection brings no more events, as soon after the beginning of `leave`."""
+        if self._ws is not None:
+            await self._silent.wait()
+
     async def leave(self) -> None:
         """Closes the connection but keeps the session, for the next owner to resume."""
         self._leaving = True
@@ -235,13 +248,15 @@ class FleetShard(hikari_shard.GatewayShardImpl):
 class FleetBot(hikari.GatewayBot):
     """A bot whose shards come and go with ownership instead of all starting at once."""
 
-    __slots__ = ("_asked_at", "_fleet", "_gateway_url")
+    __slots__ = ("_asked_at", "_fleet", "_gateway_url", "rest_budget")
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._fleet: set[FleetShard] = set()
         self._gateway_url: str | None = None
         self._asked_at = 0.0
+        self.rest_budget: RestBudget | None = None
+        """What its requests keep to, once it is open; None: nothing but the limits of routes."""
 
     async def open(self, shard_count: int) -> None:
         """Starts everything but shards. Raises hikari's errors when Discord refuses the token or is away."""
@@ -252,6 +267,8 @@ class FleetBot(hikari.GatewayBot):
         except BaseException:
             await self.close()
             raise
+        if self.rest_budget is not None:
+            keep_to(self.rest_budget, self.rest)
 
     async def add_shard(
         self,

@@ -136,6 +136,7 @@ class Hosting:
         self.tenure: Tenure = _Unquestioned()
         self.turns = Turns()
         self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     # --- for the ownership agent ----------------------------------------------------------------------------
 
@@ -179,16 +180,33 @@ class Hosting:
         if hosted is None:
             return
         drain = drain and not hosted.stale
-        if not drain:
+        if drain:
+            await self._learner.flush([hosted.owner])  # served meanwhile: what is left to store afterwards is little
+        else:
             self._abandon(hosted)
         if hosted.shard is not None:
-            await self._bot.drop_shard(hosted.shard)
+            await self._hang_up(hosted.shard)
         if drain:
             await hosted.intake.settle()
             await self._learner.flush([hosted.owner])
             await self._save(hosted)
             self._abandon(hosted)
         _log.info("shard is let go", shard=shard.shard_id, of=shard.shard_count, drained=drain)
+
+    async def _hang_up(self, shard: FleetShard) -> None:
+        """Returns when no more events come; hikari takes a quarter of a second more, which the next owner need not
+        wait for."""
+        leaving = asyncio.create_task(self._bot.drop_shard(shard), name=f"closing shard {shard.id}")
+        self._closing.add(leaving)
+        leaving.add_done_callback(self._closing.discard)
+        silent = asyncio.create_task(shard.silent())
+        await asyncio.wait([leaving, silent], return_when=asyncio.FIRST_COMPLETED)
+        silent.cancel()
+
+    async def closed(self) -> None:
+        """Waits until the connections of all shards that were let go are closed."""
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     def _dispatched(self, hosted: _Hosted, seq: int, name: str, payload: Any) -> bool:
         """Takes an event; whether hikari, and so the commands, are to see it."""

@@ -33,6 +33,7 @@ from markov_shard.health.metrics import Metrics
 from markov_shard.logs import get_logger
 from markov_shard.ownership.runner import ShardHealth
 from markov_shard.rest import refresh_urls
+from markov_shard.rest_limits import measure_rest, rest_budget
 from markov_shard.runtime import Runtime
 from markov_shard.settings import Settings, reveal
 from markov_shard.shared.cdn_urls import CdnUrls
@@ -139,6 +140,7 @@ class ShardService:
             on_removed=lambda urls: self._spawn(self.cdn_urls.forget(urls)),
         )
         self.bot = build_bot(settings)
+        self.rest_budget = self.bot.rest_budget = rest_budget(settings, runtime.redis)
         self.hosting = Hosting(
             self.bot,
             runtime.database,
@@ -181,6 +183,7 @@ class ShardService:
 
     def _measure(self) -> None:
         measure_gateway(self.metrics, self.hosting)
+        measure_rest(self.metrics, self.rest_budget)
         measure_learning(self.metrics, self.learner, self.guilds, self._opener)
         self.metrics.total("markov_replies", "Events replied to", lambda: self.reply_clock.replies)
         gauge, total = self.metrics.gauge, self.metrics.total
@@ -237,6 +240,7 @@ class ShardService:
             finally:
                 await self.talking.responder.settle()
                 await end(background)
+                await self.hosting.closed()
                 if self.bot.is_alive:
                     await self.bot.close()
                 self.cpu_work.close()

@@ -29,6 +29,8 @@ _COMMANDS = {
     "forget": "remove a person's messages",
     "purge": "remove everything learned of a guild",
     "status": "show the fleet at a glance",
+    "drain": "have a shard process hand its shards over, or serve again",
+    "reshard": "change how many shards the bot has, while it runs",
     "doctor": "check settings, servers and token, and say how to mend each",
     "bench": "measure, against peers and bounds",
 }

@@ -20,7 +20,7 @@ from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_sign
 from markov_shard.health import Health, serve_health
 from markov_shard.health.metrics import Metrics
 from markov_shard.health.process import measured_process
-from markov_shard.rest import gateway_info
+from markov_shard.rest import gateway_info, guild_count
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings, reveal
 from markov_shard.shared.board import RedisBoard
@@ -43,7 +43,7 @@ async def _coordinator(settings: Settings) -> None:
         info = await gateway_info(settings)
         limit = info.session_start_limit
         budget = Budget(limit.total, limit.remaining, int(limit.reset_after.total_seconds() * 1000))
-        return GatewayPlan(info.shard_count, limit.max_concurrency, budget)
+        return GatewayPlan(info.shard_count, limit.max_concurrency, budget, await guild_count(settings))
 
     async with open_runtime(settings, "coordinator", pool_size=4) as runtime:
         health = Health("coordinator", runtime.name)

@@ -14,6 +14,7 @@ from markov_shard.logs import get_logger
 from markov_shard.ownership.agent import OwnershipAgent
 from markov_shard.ownership.epochs import DatabaseEpochs
 from markov_shard.rest import gateway_info
+from markov_shard.rest_limits import budget_finding
 from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.coordination import FleetCoordination
@@ -52,6 +53,7 @@ async def _shard(settings: Settings) -> None:
             )
             service.hosting.tenure = agent
             health.add("storage", service.storage_finding)
+            health.add("rest", lambda: budget_finding(service.rest_budget))
             health.add("ownership", lambda: _ownership(agent))
             health.set_shards(service.shard_findings)
             if await _discord_answers(settings, stop):

@@ -65,6 +65,12 @@ def drawn(status: Mapping[str, Any]) -> Group:
         return Group(*parts)
     if status.get("history"):
         parts.append(Columns([_figure(*figure) for figure in _figures(status)], padding=(0, 3)))
+    if status.get("resharding"):
+        to = status["resharding"]
+        parts.append(Text(f"resharding to {to['shards']}: {to['connected']} of them are connected", style="yellow"))
+    if status.get("suggested_shards"):
+        command = f"markov-shard reshard {status['suggested_shards']}"
+        parts.append(Text(f"the shards are filling up: {command}", style="yellow"))
     parts += [_processes(status), _shards(status), _queue(status), _caches(status)]
     if status.get("flags"):
         parts.append(_flags(status["flags"]))

@@ -9,6 +9,7 @@ from markov_shard.cli.options import data_dir_option, prepare, run, stop_on_sign
 from markov_shard.health import Finding, Health, Verdict, serve_health
 from markov_shard.health.metrics import Metrics
 from markov_shard.health.process import ProcessFigures, measured_process
+from markov_shard.rest_limits import budget_finding, measure_rest, rest_budget
 from markov_shard.runtime import Runtime, open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.members import keep_beating
@@ -37,9 +38,12 @@ async def _worker(settings: Settings) -> None:
     try:
         async with open_runtime(settings, "worker", pool_size=6) as runtime:
             health = Health("worker", runtime.name)
-            worker = Worker(runtime, Handlers(runtime, pool).by_kind(), loops=loops)
+            budget = rest_budget(settings, runtime.redis)
+            worker = Worker(runtime, Handlers(runtime, pool, budget).by_kind(), loops=loops)
             health.add("jobs", lambda: _jobs(worker))
+            health.add("rest", lambda: budget_finding(budget))
             metrics = Metrics()
+            measure_rest(metrics, budget)
             metrics.gauge("markov_jobs_running", "Jobs in work", lambda: len(worker.working_on))
             metrics.total("markov_jobs_done", "Jobs this process has finished", lambda: worker.done)
             metrics.totals("markov_jobs_ended", "Jobs that ended here, by how", "outcome", lambda: worker.outcomes)

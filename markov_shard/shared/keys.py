@@ -59,6 +59,12 @@ def identify_gate() -> str:
     return f"{PREFIX}:{{fleet}}:identify"
 
 
+def rest() -> str:
+    """Hash: when the next REST request may be sent (free_at, microseconds), and how many answers of each of the last
+    minutes were invalid (`invalid:MINUTE`). Written by every process that asks Discord directly."""
+    return f"{PREFIX}:{{fleet}}:rest"
+
+
 def session(shard_count: int, shard_id: int) -> str:
     """Hash: where a shard's gateway session can be resumed: epoch of the writer, msgpack of id, seq, URL and user.
 

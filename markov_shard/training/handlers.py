@@ -11,6 +11,7 @@ from markov_shard.errors import JobError
 from markov_shard.rest import rest_client
 from markov_shard.runtime import Runtime
 from markov_shard.shared.news import News, What, announce
+from markov_shard.shared.rest_budget import RestBudget
 from markov_shard.store.authors import authorless
 from markov_shard.store.claims import finish_job, require_claim
 from markov_shard.store.guilds import read_guild
@@ -32,9 +33,10 @@ from markov_shard.training.worker import Handler
 class Handlers:
     """The worker's handlers, by kind of job."""
 
-    def __init__(self, runtime: Runtime, pool: WorkPool) -> None:
+    def __init__(self, runtime: Runtime, pool: WorkPool, rest_budget: RestBudget | None = None) -> None:
         self._runtime = runtime
         self._pool = pool
+        self._rest_budget = rest_budget
 
     def by_kind(self) -> Mapping[JobKind, Handler]:
         """For `Worker`."""
@@ -68,7 +70,7 @@ class Handlers:
         """Learns the history of the listened channels."""
         begun = await begin(self._runtime.database, job, clean=bool(job.payload.get("clean")))
         if not await self._is_published(begun):
-            async with rest_client(self._runtime.settings) as rest:
+            async with rest_client(self._runtime.settings, self._rest_budget) as rest:
                 remover = Remover(self._runtime, begun)
                 await History(rest, self._runtime.database, begun, turn=turn, remover=remover).apply()
             await self._compile(begun)
@@ -77,7 +79,7 @@ class Handlers:
     async def authors(self, job: Job, turn: Turn) -> None:
         """Asks Discord who wrote the imported messages whose author no file told."""
         remover = Remover(self._runtime, job)
-        async with rest_client(self._runtime.settings) as rest:
+        async with rest_client(self._runtime.settings, self._rest_budget) as rest:
             await Authors(Pages(rest), self._runtime.database, job, turn=turn, remover=remover).apply()
         await self._done(job)
 

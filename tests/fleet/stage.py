@@ -1,4 +1,4 @@
-"""A fleet of 4 shard processes and 2 coordinators under a steady stream of messages, and what a member sees of it."""
+"""4 shard processes, 2 coordinators and a worker under a steady stream of messages, and what a member sees of it."""
 
 import asyncio
 import contextlib
@@ -10,17 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from discord_sim import DEMO_TOKEN
+from discord_sim import DEMO_BOT_ID, DEMO_TOKEN
 from discord_sim.client import SimClient
 from markov_shard.ranges import shard_of
+from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.migrate import migrate
 from markov_shard.store.pool import Database
-from tests.fleet.processes import Fleet, free_port
-from tests.fleet.stage_servers import PostgresServer, RedisServer, Wire
+from tests.fleet.processes import Fleet
+from tests.fleet.stage_postgres import PostgresServer
+from tests.redis_servers import redis_servers
 
 SHARDS = ("shard-1", "shard-2", "shard-3", "shard-4")
 COORDINATORS = ("coordinator-1", "coordinator-2")
+WORKERS = ("worker-1",)
 _STREAM_SECONDS = 0.25
+_ASKED_EVERY = 8
+"""Every so many messages of a server one mentions the bot; Discord takes an answer a second in a channel."""
+_PAGE = 100
 _WATCH_SECONDS = 0.03
 
 
@@ -56,24 +62,53 @@ class Gaps:
         return max(self.longest.values(), default=0.0)
 
 
+@dataclass
+class Answers:
+    """The bot's answers to messages that mention it, as the channels show them."""
+
+    asked: dict[int, int] = field(default_factory=dict)
+    """Message ID to guild ID."""
+    given: dict[int, list[int]] = field(default_factory=dict)
+    """Message ID to the IDs of its answers."""
+    read_to: dict[str, int] = field(default_factory=dict)
+    """How far each channel is read."""
+
+    def twice(self) -> int:
+        """Answers that were not the first to their message."""
+        return sum(len(answers) - 1 for answers in self.given.values())
+
+    def missing(self, since: int = 0) -> set[int]:
+        """Messages from an ID on that have none."""
+        return {message_id for message_id in self.asked.keys() - self.given.keys() if message_id >= since}
+
+    def longest_wait(self, since: int = 0) -> float:
+        """Seconds from a message to its answer, the worst of those from an ID on, by the stand-in's clock."""
+        waits = [
+            made_at_ms(min(answers)) - made_at_ms(message_id)
+            for message_id, answers in self.given.items()
+            if message_id >= since
+        ]
+        return max(waits, default=0) / 1000
+
+
 class Stage:
     """The fleet with its servers; `async with`."""
 
     def __init__(self, folder: Path, shard_count: int = 16) -> None:
         self.folder = folder
         self.shard_count = shard_count
-        self.redis = RedisServer(folder / "redis", free_port())
+        self.redis = redis_servers(folder / "redis")
         self.postgres = PostgresServer(folder / "postgres")
-        self.wires: dict[str, Wire] = {}
         self.sent: dict[int, int] = {}
         """Message ID to guild ID of everything members wrote."""
         self.gaps = Gaps()
+        self.answers = Answers()
         self.guilds: dict[int, tuple[str, str]] = {}
         """Guild ID to (channel, member)."""
         self._stack = contextlib.AsyncExitStack()
         self._flowing = asyncio.Event()
         self._still = asyncio.Event()
-        self._number = 0
+        self._number = self._round = 0
 
     async def __aenter__(self) -> "Stage":
         try:
@@ -98,7 +133,7 @@ class Stage:
             "PATH": str(Path(sys.executable).parent),
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "DATABASE_URL": url,
-            "REDIS_URL": self.redis_url,
+            "REDIS_URL": self.redis.url,
             "DATA_DIR": str(self.folder / "data"),
             "CONFIG_DIR": str(self.folder),
             "TOKEN": DEMO_TOKEN,
@@ -109,23 +144,15 @@ class Stage:
         }
         self.fleet = Fleet(self.folder, environment)
         for name in SHARDS:
-            self.wires[name] = await self._stack.enter_async_context(Wire(self.redis.port))
-            self.fleet.own_environment[name] = {"REDIS_URL": self.redis_url_through(self.wires[name])}
+            self.fleet.own_environment[name] = {"REDIS_URL": await self.redis.url_for(name)}
         push(self.fleet.stop)
         await self._make_guilds()
-        await self.fleet.start(*COORDINATORS, *SHARDS)
+        await self.fleet.start(*COORDINATORS, *SHARDS, *WORKERS)
         await self.fleet.ready()
         for task in (self._stream(), self._watch()):
             running = asyncio.create_task(task)
             push(_cancelled, running)
         self._flowing.set()
-
-    @property
-    def redis_url(self) -> str:
-        return self.redis.url
-
-    def redis_url_through(self, wire: Wire) -> str:
-        return f"redis://127.0.0.1:{wire.port}"
 
     async def _make_guilds(self) -> None:
         for shard_id in range(self.shard_count):
@@ -153,6 +180,7 @@ class Stage:
             await self._flowing.wait()
             self._still.clear()
             started = time.monotonic()
+            self._round += 1
             await asyncio.gather(*(self._say(guild_id) for guild_id in self.guilds))
             await asyncio.sleep(max(0.0, _STREAM_SECONDS - (time.monotonic() - started)))
 
@@ -160,8 +188,14 @@ class Stage:
         channel, member = self.guilds[guild_id]
         self._number += 1
         text = f"message {self._number} of the stream says something about {self._number % 7}"
+        asked = (self._round + shard_of(guild_id, self.shard_count)) % _ASKED_EVERY == 0
+        if asked:
+            text = f"<@{DEMO_BOT_ID}> {text}"
         made = await self.sim.send_messages(channel, [{"author": member, "content": text}], dispatch=True)
-        self.sent[int(made[0]["id"])] = guild_id
+        message_id = int(made[0]["id"])
+        self.sent[message_id] = guild_id
+        if asked:
+            self.answers.asked[message_id] = guild_id
 
     async def _watch(self) -> None:
         while True:
@@ -197,6 +231,20 @@ class Stage:
                 return
             await asyncio.sleep(0.1)
 
+    async def all_there(self) -> None:
+        """Waits until every process that runs is a member of the fleet and one of them leads."""
+        while True:
+            status = await self.fleet.status()
+            there = {process["name"] for process in status.get("processes", [])}
+            if there >= self.fleet.processes.keys() and status["leader"]:
+                return
+            await asyncio.sleep(0.1)
+
+    @property
+    def newest_sent(self) -> int:
+        """The ID of the latest message that a member wrote; 0 before the first."""
+        return max(self.sent, default=0)
+
     async def settled(self) -> None:
         """Waits until exactly what members wrote is stored, each message once."""
         wanted = dict(self.sent)
@@ -219,14 +267,34 @@ class Stage:
             found |= {int(message["id"]) for message in await self.sim.messages(channel)}
         return found
 
-    async def double_answers(self) -> int:
-        """How many of the bot's answers were not the first to their message."""
-        answers: Counter[str] = Counter()
+    async def read_answers(self, *, since: int = 0, within: float = 0.0) -> Answers:
+        """What was answered so far; waits a little for what was not, of messages from an ID on."""
+        wanted, deadline = set(self.answers.asked), time.monotonic() + within
+        await self._read_answers()
+        while self.answers.missing(since) & wanted and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+            await self._read_answers()
+        return self.answers
+
+    async def _read_answers(self) -> None:
         for channel, _ in self.guilds.values():
-            for message in await self.sim.messages(channel, limit=100):
-                if message["author"].get("bot") and (reference := message.get("message_reference")):
-                    answers[reference["message_id"]] += 1
-        return sum(count - 1 for count in answers.values())
+            read_to, before = self.answers.read_to.get(channel, 0), None
+            pages = []
+            while not pages or (len(pages[-1]) == _PAGE and int(pages[-1][-1]["id"]) > read_to):
+                pages.append(await self.sim.messages(channel, limit=_PAGE, before=before))
+                before = pages[-1][-1]["id"] if pages[-1] else None
+            for message in (message for page in pages for message in page):
+                if int(message["id"]) > read_to and message["author"].get("bot"):
+                    asked = int(message["message_reference"]["message_id"])
+                    self.answers.given.setdefault(asked, []).append(int(message["id"]))
+            if pages[0]:
+                self.answers.read_to[channel] = int(pages[0][0]["id"])
+
+    async def all_answered(self, since: int) -> None:
+        """Waits until every message from an ID on that mentions the bot has its answer."""
+        wanted = set(self.answers.asked)
+        while (await self.read_answers()).missing(since) & wanted:
+            await asyncio.sleep(0.2)
 
     async def identifies(self) -> int:
         """IDENTIFYs accepted so far."""
