@@ -1,6 +1,6 @@
 """A gateway and REST server that do as little as a bot lets them, so that the bot is what is measured.
 
-It speaks the protocol (zlib-stream, heartbeats, READY, resumes) and answers what bots ask at their start; then it
+It speaks the protocol (zlib-stream, heartbeats, READY) and answers what bots ask at their start; then it
 sends what it is told to, encoded beforehand, and notes when each answer comes in. For everything else there is
 `discord_sim`.
 """
@@ -11,13 +11,21 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from aiohttp import WSMsgType, web
 
 API = "/api/v10"
 EPOCH_MS = 1420070400000
+
+_NO_LIMIT = {
+    "X-RateLimit-Bucket": "bench",
+    "X-RateLimit-Limit": "1000000",
+    "X-RateLimit-Remaining": "999999",
+    "X-RateLimit-Reset-After": "1",
+}
+"""Without a word about limits, hikari sends one message at a time."""
 
 OnReply = Callable[[str, float], None]
 """Told the ID of the interaction or message that was answered, and when, by `time.perf_counter`."""
@@ -26,9 +34,8 @@ OnReply = Callable[[str, float], None]
 class Connection:
     """One bot's connection: frames compressed in one stream, as Discord does."""
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
-        self._socket = socket
-        self._transport = request.transport
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
         self._stream = zlib.compressobj(1)
         self.seq = 0
 
@@ -51,15 +58,13 @@ class Connection:
 
     def send(self, frames: bytes) -> None:
         """Writes encoded messages at once."""
-        assert self._transport is not None
-        self._transport.write(frames)  # type: ignore[attr-defined]
+        self._transport.write(frames)
 
     async def stream(self, frames: Sequence[bytes], *, at_once: int = 64) -> None:
         """Writes encoded messages as fast as the bot reads them."""
-        assert self._transport is not None
         for start in range(0, len(frames), at_once):
             self.send(b"".join(frames[start : start + at_once]))
-            while self._transport.get_write_buffer_size() > 1 << 18:  # type: ignore[attr-defined]
+            while self._transport.get_write_buffer_size() > 1 << 18:
                 await asyncio.sleep(0.0005)
             await asyncio.sleep(0)
 
@@ -126,7 +131,7 @@ class StandIn:
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
-        connection = Connection(socket, request)
+        connection = Connection(cast("asyncio.Transport", request.transport))
         connection.control(10, {"heartbeat_interval": 41_250})
         async for message in socket:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -138,6 +143,8 @@ class StandIn:
         data = payload["d"]
         if payload["op"] == 1:
             connection.control(11, None)
+        elif payload["op"] == 6:
+            connection.control(9, False)  # no session outlives its benchmark
         elif payload["op"] == 2:
             ready = {
                 "v": 10,
@@ -198,7 +205,10 @@ class StandIn:
         content = orjson.loads(body) if request.content_type == "application/json" else {}
         self._note(str(content.get("nonce", "")), body)
         channel = request.match_info["channel"]
-        return _json(message_of(self.next_id(), channel, None, user_of("1", "markov", bot=True), "…"))
+        answer = _json(message_of(self.next_id(), channel, None, user_of("1", "markov", bot=True), "…"))
+        answer.headers.update(_NO_LIMIT)
+        answer.headers["X-RateLimit-Reset"] = str(time.time() + 1)
+        return answer
 
     def _note(self, replied_to: str, body: bytes) -> None:
         self.replies += 1

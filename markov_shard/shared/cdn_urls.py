@@ -6,6 +6,7 @@ meanwhile. A cache: losing it costs refreshes. Redis out of reach, each process 
 
 import asyncio
 import hashlib
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,20 +57,16 @@ class CdnUrls:
         *,
         holder: str,
         on_gone: Callable[[int, str], Awaitable[None]],
-        life: float = LIFE_SECONDS,
-        margin: float = MARGIN_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`holder` names the process; `on_gone` is told the guild and the URL of a file that no longer exists.
 
-        `life` and `margin` are seconds for which a URL is kept, and before its expiry at which it counts as expired.
+        What is kept is valid by `clock` (Unix time), and gone by Redis's own clock when as much time has passed there.
         """
         self._redis = redis
         self._refresh = refresh
         self._holder = holder
         self._on_gone = on_gone
-        self._life = life
-        self._margin = margin
         self._clock = clock
         self._asking: dict[str, asyncio.Task[_Found]] = {}
         self._batch: dict[str, asyncio.Future[str | None]] = {}
@@ -111,7 +108,7 @@ class CdnUrls:
         return 1 - missed / total if (total := self.outcomes.total()) else 1.0
 
     async def _found(self, guild_id: int, url: str) -> _Found:
-        if (expires := expiry(url)) is not None and expires - self._margin > self._clock():
+        if (expires := expiry(url)) is not None and expires - MARGIN_SECONDS > self._clock():
             return "unexpired", url
         digest = _digest(url)
         asking = self._asking.get(digest)
@@ -131,7 +128,8 @@ class CdnUrls:
         outcome: Outcome = "cached"
         while True:
             try:
-                answer = await run_script(self._redis, "cdn_url_ask", names, [self._holder, _HOLD_MS])
+                now = int(self._clock() * 1000)
+                answer = await run_script(self._redis, "cdn_url_ask", names, [self._holder, _HOLD_MS, now])
             except RedisUnavailableError:
                 return await self._refreshed(guild_id, url, digest)
             match answer:
@@ -159,15 +157,16 @@ class CdnUrls:
             except MarkovShardError as error:
                 _log.warning("a file that is gone stays listed for now", guild=str(guild_id), reason=str(error))
             return "gone", None
-        left = self._life if (expires := expiry(found)) is None else expires - self._margin - self._clock()
+        left = LIFE_SECONDS if (expires := expiry(found)) is None else expires - MARGIN_SECONDS - self._clock()
         if left > 0:
-            await self._keep(digest, found.encode(), min(left, self._life))
+            await self._keep(digest, found.encode(), min(left, LIFE_SECONDS))
         return "refreshed", found
 
     async def _keep(self, digest: str, value: bytes, seconds: float) -> None:
         names = [keys.cdn_url(digest), keys.cdn_refresh(digest)]
+        life, until = int(seconds * 1000), math.ceil((self._clock() + seconds) * 1000)
         try:
-            await run_script(self._redis, "cdn_url_put", names, [self._holder, value, int(seconds * 1000)])
+            await run_script(self._redis, "cdn_url_put", names, [self._holder, value, life, until])
         except RedisUnavailableError as error:
             _log.debug("a CDN URL is not shared", reason=str(error))
 

@@ -110,8 +110,8 @@ def image_burial(guild_id: int, audience: str, version: int) -> str:
 
 
 def cdn_url(digest: str) -> str:
-    """String with TTL: a CDN URL whose signature is valid for the key's life. Written by whoever refreshed it."""
-    return f"{PREFIX}:{{cdn:{digest}}}:url"
+    """Hash with TTL: a CDN URL and until when its signature is valid. Written by whoever refreshed it."""
+    return f"{PREFIX}:{{cdn:{digest}}}:signed"
 
 
 def cdn_refresh(digest: str) -> str:

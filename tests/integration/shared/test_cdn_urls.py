@@ -146,6 +146,6 @@ async def test_a_refresher_that_died_is_replaced(one: Process, redis_client: Red
     await one.urls.fresh(GUILD, url(1, EXPIRED))
     [key] = [key async for key in redis_client.scan_iter("markov:{cdn:*")]
     await redis_client.delete(key)
-    await redis_client.set(key.replace(b":url", b":refresh"), "a dead process", px=200)
+    await redis_client.set(key.replace(b":signed", b":refresh"), "a dead process", px=200)
     assert await one.urls.fresh(GUILD, url(1, EXPIRED))
     assert len(discord.requests) == 2
