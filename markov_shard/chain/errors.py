@@ -40,7 +40,16 @@ class ForeignImageError(ImageError):
 
 
 class ImageVersionError(ImageError):
-    """The image is of a version that this program does not read."""
+    """The image is of a version that this program does not read, `found` in the place of `wanted`."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__(f"chain image of version {found}: this program reads version {wanted}")
+        self.found, self.wanted = found, wanted
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer program wrote it, beside which this one runs during an update."""
+        return self.found > self.wanted
 
 
 class TruncatedImageError(ImageError):

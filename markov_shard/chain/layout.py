@@ -154,7 +154,7 @@ def _directory(data: memoryview) -> tuple[list[tuple[int, int, int, int]], int, 
         raise TruncatedImageError(f"{len(data)} bytes: shorter than an image's header")
     _, version, header_size, size, state_size, sections, tokens = PREFIX.unpack_from(data)
     if version != VERSION:
-        raise ImageVersionError(f"chain image of version {version}: this program reads version {VERSION}")
+        raise ImageVersionError(version, VERSION)
     if len(data) < HEADER_SIZE:
         raise TruncatedImageError(f"{len(data)} bytes: shorter than an image's header")
     (checksum,) = struct.unpack_from("<I", data, HEADER_SIZE - 4)

@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from markov_shard.chain import Chain, ChainError, Image, open_image
+from markov_shard.chain import Chain, ChainError, Image, ImageVersionError, open_image
 from markov_shard.errors import DamagedImageError, RedisUnavailableError
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.counting import count_messages
@@ -139,6 +139,10 @@ class ChainOpener:
             return await self._count(snapshot, guild, audience, damaged=False)
         try:
             chain = Chain(await self.image(snapshot, row))
+        except ImageVersionError as error:
+            _log.warning("a chain image is of another version; counting the messages instead", reason=str(error))
+            # A newer program beside this one wrote it, during an update: its shards need it, so it stays as it is.
+            return await self._count(snapshot, guild, audience, damaged=not error.is_newer)
         except (DamagedImageError, ChainError) as error:
             _log.error("a chain image is damaged; counting the messages instead", reason=str(error))
             await self._discard(row)
@@ -210,6 +214,8 @@ class ChainOpener:
         try:
             return open_image(mapped)
         except ChainError as error:
+            if isinstance(error, ImageVersionError) and row in self._sound:
+                raise  # as it was published: fetching it again would not help
             _log.warning("a chain image file is damaged; fetching it again", reason=str(error))
             return None
 

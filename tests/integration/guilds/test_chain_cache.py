@@ -3,7 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from redis.asyncio import Redis
@@ -12,12 +14,12 @@ from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.chain import Chain, compile_chain
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.learner import Learner
-from markov_shard.guilds.opening import ChainOpener
+from markov_shard.guilds.opening import ChainOpener, OpenedChain
 from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.shared import keys
 from markov_shard.shared.image_cache import ImageCache
-from markov_shard.store.images import ImageRow, current_images
+from markov_shard.store.images import ImageRow, current_images, publish_image, read_image
 from markov_shard.store.messages import StoredMessage, learn_messages
 from markov_shard.store.pool import Database
 from markov_shard.training.compiling import compile_guild
@@ -145,6 +147,26 @@ async def test_a_file_damaged_since_is_noticed_and_fetched_again(
     await after_restart.guilds.refresh(GUILD)
     assert transitions(await after_restart.guilds.chain(GUILD, OWNER)) == counted(300)
     assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("newer", [True, False])
+async def test_an_image_of_another_version_stays_and_the_messages_are_counted(
+    host: Host, database: Database, newer: bool
+) -> None:
+    row = await publish(database, GUILD)
+    async with database.transaction() as connection:
+        data = bytearray(await read_image(connection, row))
+        data[8] += 1 if newer else -1
+        other = replace(row, version=row.version + 1, crc32=crc32(data))
+        await publish_image(connection, other, bytes(data))
+    for _ in range(2):
+        opened = await host.opener.open(GUILD)
+        assert isinstance(opened, OpenedChain)
+        assert transitions(opened.chain) == counted(300)
+        assert opened.damaged is not newer  # only an older one wants compiling again
+    assert host.opener.tiers["postgres"] == 1
+    async with database.connection() as connection:
+        assert await current_images(connection, GUILD) == {"general": other}
 
 
 async def test_many_who_ask_at_once_load_it_once(host: Host, database: Database) -> None:
