@@ -82,7 +82,9 @@ class _RawTap:
         self._on_dispatch = on_dispatch
 
     def consume_raw_event(self, name: str, shard: "FleetShard", payload: Any) -> None:
-        shard.last_event_at = time.monotonic()
+        now = time.monotonic()
+        shard.longest_silence = max(shard.longest_silence, now - shard.last_event_at)
+        shard.last_event_at = now
         if not self._on_dispatch(shard.last_seq, name, payload):
             return
         if name == "INTERACTION_CREATE":  # one trace for all that a command does
@@ -106,9 +108,13 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         "_rules",
         "_silent",
         "_task",
+        "beat_interval",
         "identifies",
+        "is_waiting",
         "last_event_at",
+        "longest_silence",
         "resumes",
+        "zombies",
     )
 
     def __init__(
@@ -131,8 +137,16 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         """hikari's tasks of the connection that is being made: nobody ends them when it is given up half-way."""
         self._silent = asyncio.Event()
         self.last_event_at = time.monotonic()
+        self.longest_silence = 0.0
+        """Seconds between two events so far."""
+        self.beat_interval: float | None = None
+        """Seconds between two heartbeats, as Discord said at the latest connection."""
+        self.is_waiting = False
+        """Whether it may not connect yet: it is not its turn to identify, or Redis is away."""
         self.identifies = 0
         self.resumes = 0
+        self.zombies = 0
+        """Connections on which a heartbeat was not acknowledged in time."""
         if resume is not None:
             self._session_id = resume.session_id
             self._seq = resume.seq
@@ -146,7 +160,9 @@ class FleetShard(hikari_shard.GatewayShardImpl):
 
     async def _heartbeat(self, heartbeat_interval: float) -> None:
         self._lives()
+        self.beat_interval = heartbeat_interval
         await super()._heartbeat(heartbeat_interval)
+        self.zombies += 1  # hikari ends it by itself for this reason alone
 
     async def _poll_events(self) -> None:
         self._lives()
@@ -178,13 +194,18 @@ class FleetShard(hikari_shard.GatewayShardImpl):
             # hikari dials again at once when a connection of some age closes; `close`, whose 1001 would end the
             # session on that new connection, cancels this wait instead.
             await asyncio.Event().wait()
-        while not self._rules.may_connect():  # noqa: ASYNC110 - judged by a clock, so there is no event to wait for
-            await asyncio.sleep(_OFFER_SECONDS)
-        if self._seq is None:
-            await self._rules.before_identify()
-            async with self._gate.permit(self._shard_id, recovery=self._rules.is_recovery()) as permit:
-                self._permit = permit
-                return await self._dial()
+        self.is_waiting = True
+        try:
+            while not self._rules.may_connect():  # noqa: ASYNC110 - judged by a clock, so there is no event to wait for
+                await asyncio.sleep(_OFFER_SECONDS)
+            if self._seq is None:
+                await self._rules.before_identify()
+                async with self._gate.permit(self._shard_id, recovery=self._rules.is_recovery()) as permit:
+                    self._permit = permit
+                    self.is_waiting = False
+                    return await self._dial()
+        finally:
+            self.is_waiting = False
         self.resumes += 1
         try:
             return await self._dial()
@@ -224,20 +245,28 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         """Seconds since the last heartbeat acknowledgement; NaN before the first."""
         return time.time() - self._last_heartbeat_ack_received
 
+    async def reconnect(self) -> None:
+        """Gives the connection up and resumes its session on a new one."""
+        await self._hang_up(b"reconnecting")
+
     async def silent(self) -> None:
         """Waits until the connection brings no more events, as soon after the beginning of `leave`."""
         if self._ws is not None:
             await self._silent.wait()
 
-    async def leave(self) -> None:
-        """Closes the connection but keeps the session, for the next owner to resume."""
-        self._leaving = True
+    async def _hang_up(self, why: bytes) -> None:
+        """Closes the socket, if there is one, so that the session can be resumed."""
         if self._ws is not None:
             # Whoever reads at this moment finds the socket closing and closes it too, by aiohttp's own hand, with
             # 1000: which code goes out first is a race that a busy process loses.
             socket = self._ws._ws  # noqa: SLF001
             setattr(socket, "close", partial(socket.close, code=KEEP_SESSION_CLOSE_CODE))  # noqa: B010 - a method
-            await self._ws.send_close(code=KEEP_SESSION_CLOSE_CODE, message=b"handing over")
+            await self._ws.send_close(code=KEEP_SESSION_CLOSE_CODE, message=why)
+
+    async def leave(self) -> None:
+        """Closes the connection but keeps the session, for the next owner to resume."""
+        self._leaving = True
+        await self._hang_up(b"handing over")
         if self.is_alive:
             await self.close()
         elif self._task is not None:

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -131,7 +131,7 @@ class Hosting:
         self._ignored = ignored
         self.events: Counter[str] = Counter()
         """Gateway events received, by name."""
-        self._gone_resumes = self._gone_identifies = 0
+        self._gone_resumes = self._gone_identifies = self._gone_zombies = 0
         self._hosted: dict[ShardKey, _Hosted] = {}
         self.tenure: Tenure = _Unquestioned()
         self.turns = Turns()
@@ -292,6 +292,16 @@ class Hosting:
         )
 
     @property
+    def connections(self) -> Mapping[ShardKey, FleetShard]:
+        """The gateway connections of this process's shards, whatever their state."""
+        return {key: hosted.shard for key, hosted in self._hosted.items() if hosted.shard is not None}
+
+    @property
+    def zombies(self) -> int:
+        """Connections of this process on which a heartbeat was not acknowledged in time."""
+        return self._gone_zombies + sum(hosted.shard.zombies for hosted in self._hosted.values() if hosted.shard)
+
+    @property
     def shards(self) -> list[ShardKey]:
         """The shards this process runs or is starting."""
         return sorted(self._hosted)
@@ -341,6 +351,7 @@ class Hosting:
         if self._hosted.pop(hosted.owner.key, None) is not None and hosted.shard is not None:
             self._gone_resumes += hosted.shard.resumes
             self._gone_identifies += hosted.shard.identifies
+            self._gone_zombies += hosted.shard.zombies
 
     async def _open_bot(self, shard_count: int) -> None:
         async with self._opening:

@@ -24,6 +24,7 @@ def measure_gateway(metrics: Metrics, hosting: Hosting) -> None:
     metrics.totals("markov_events", "Gateway events received", "event", lambda: hosting.events)
     metrics.total("markov_gateway_resumes", "Sessions resumed", lambda: hosting.resumes)
     metrics.total("markov_gateway_identifies", "IDENTIFYs sent", lambda: hosting.identifies)
+    metrics.total("markov_gateway_zombies", "Connections whose heartbeats went unanswered", lambda: hosting.zombies)
 
 
 def measure_learning(metrics: Metrics, learner: Learner, guilds: Guilds, opener: ChainOpener) -> None:

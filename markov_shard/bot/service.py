@@ -21,6 +21,7 @@ from markov_shard.bot.talking import Talking
 from markov_shard.bot.timing import ReplyClock
 from markov_shard.bot.trainer import Trainer
 from markov_shard.bot.upkeep import Upkeep
+from markov_shard.bot.watching import ShardWatch
 from markov_shard.errors import MarkovShardError, SettingsError
 from markov_shard.flags import first_rollouts
 from markov_shard.guilds.image_files import ImageFiles
@@ -39,6 +40,7 @@ from markov_shard.settings import Settings, reveal
 from markov_shard.shared.cdn_urls import CdnUrls
 from markov_shard.shared.flags import LiveFlags
 from markov_shard.shared.image_cache import ImageCache
+from markov_shard.shared.members import read_members
 from markov_shard.shared.news import News, listen
 from markov_shard.shared.sessions import Sessions
 from markov_shard.store.flags import read_flags
@@ -178,6 +180,9 @@ class ShardService:
             self._observe,
         )
         self.upkeep = Upkeep(runtime.database, self.guilds, self.hosting, settings)
+        self.watch = ShardWatch(
+            runtime.name, lambda: self.hosting.connections, lambda: read_members(self._runtime.redis)
+        )
         self._measure()
         self._client = build_client(self.bot, settings, self.talking.services)
 
@@ -191,6 +196,7 @@ class ShardService:
             "markov_cpu_work_waiting", "Pieces of CPU work in the pool or waiting for it", lambda: self.cpu_work.waiting
         )
         totals, urls = self.metrics.totals, self.cdn_urls
+        totals("markov_gateway_reconnects", "Connections given up as no good", "sign", lambda: self.watch.reconnects)
         totals("markov_caught_up", "Messages reread after a lost session", "change", lambda: self.catching_up.messages)
         totals("markov_cdn_urls", "Questions for an attachment's URL, by how it was found", "outcome", urls.by_outcome)
         gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
@@ -233,6 +239,7 @@ class ShardService:
                 group.create_task(self.upkeep.run(), name="upkeep"),
                 group.create_task(self.catching_up.run(), name="catching up"),
                 group.create_task(self._drop_stale_files(), name="stale image files"),
+                group.create_task(self.watch.run(), name="shard watch"),
                 group.create_task(listen(self._runtime.redis, on_news=self._on_news, on_gap=self._on_gap), name="news"),
             ]
             try:
@@ -285,9 +292,13 @@ class ShardService:
 
     def shard_findings(self) -> Mapping[int, Finding]:
         """The state of each shard this process owns."""
-        return {shard.shard_id: _shard_finding(self.hosting.shard_health(shard)) for shard in self.hosting.shards}
+        hosting, watch = self.hosting, self.watch
+        return {
+            shard.shard_id: _shard_finding(hosting.shard_health(shard), watch.note(shard)) for shard in hosting.shards
+        }
 
 
-def _shard_finding(health: ShardHealth) -> Finding:
+def _shard_finding(health: ShardHealth, note: str | None) -> Finding:
     verdict = Verdict.OK if health.state == "connected" else Verdict.DOWN
-    return Finding(verdict, health.error or health.state, asdict(health))
+    text = health.error or health.state
+    return Finding(verdict, f"{text}; {note}" if note else text, asdict(health))

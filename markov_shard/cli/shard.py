@@ -19,6 +19,7 @@ from markov_shard.runtime import open_runtime
 from markov_shard.settings import Settings
 from markov_shard.shared.coordination import FleetCoordination
 from markov_shard.shared.identify import FleetIdentifyGate, RedisTickets
+from markov_shard.tasks import end
 
 _log = get_logger(__name__)
 
@@ -59,7 +60,18 @@ async def _shard(settings: Settings) -> None:
             if await _discord_answers(settings, stop):
                 async with service.running():
                     settle_heap()
-                    await agent.run(stop)
+                    giving_up = asyncio.create_task(_stop_when(service.watch.beyond_repair, stop), name="giving up")
+                    try:
+                        await agent.run(stop)
+                    finally:
+                        await end([giving_up])
+                if service.watch.beyond_repair.is_set():
+                    raise DiscordUnavailableError(f"this process ends to be started anew: {service.watch.why}")
+
+
+async def _stop_when(event: asyncio.Event, stop: asyncio.Event) -> None:
+    await event.wait()
+    stop.set()
 
 
 def _ownership(agent: OwnershipAgent) -> Finding:

@@ -37,12 +37,13 @@ async def cost_of(stage: Stage, fault: Fault) -> Cost:
     await fault(stage)
     await stage.served()
     await stage.settled()
+    asked = set(stage.answers.asked)
     answers = await stage.read_answers(within=_ANSWER_SECONDS, since=first)
     cost = Cost(
         stage.gaps.worst,
         answers.longest_wait(first),
         answers.twice() - twice,
-        len(answers.missing(first)),
+        len(answers.missing(first) & asked),
         await stage.identifies() - identifies,
     )
     print(f"{fault.__name__}: {cost}")  # noqa: T201 - the figures these tests are for
@@ -187,7 +188,7 @@ async def reshard_to_twice_as_many(stage: Stage) -> None:
     """The old set counts until the new one takes over; from then on the new one must be connected throughout."""
     target = 2 * stage.shard_count
     running = asyncio.create_task(stage.fleet.command("reshard", str(target)))
-    while (await stage.fleet.status()).get("shard_count") != target:
+    while not await stage.has_switched(target):
         await asyncio.sleep(0.02)
         assert not running.done(), running.result()
     stage.shard_count = stage.fleet.shard_count = target

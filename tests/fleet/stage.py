@@ -16,6 +16,7 @@ from markov_shard.ranges import shard_of
 from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.migrate import migrate
 from markov_shard.store.pool import Database
+from markov_shard.store.shard_plan import read_plan
 from tests.fleet.processes import Fleet
 from tests.fleet.stage_postgres import PostgresServer
 from tests.redis_servers import redis_servers
@@ -230,6 +231,12 @@ class Stage:
             if owned == Counter(dict.fromkeys(SHARDS, self.shard_count // len(SHARDS))):
                 return
             await asyncio.sleep(0.1)
+
+    async def has_switched(self, shard_count: int) -> bool:
+        """Whether so many shards have taken over."""
+        async with self.database.connection() as connection:
+            plan = await read_plan(connection)
+        return plan.shard_count == shard_count and time.time() * 1000 >= plan.switch_at
 
     async def all_there(self) -> None:
         """Waits until every process that runs is a member of the fleet and one of them leads."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import hikari
@@ -145,3 +145,35 @@ async def test_nothing_is_left_of_a_connection_that_is_given_up_half_way(bot: Fl
     await asyncio.wait([starting])
     left = {task.get_name() for task in asyncio.all_tasks()}
     assert not {name for name in left if name.startswith(("heartbeat", "poll events"))}
+
+
+async def until(reached: Callable[[], object]) -> None:
+    while not reached():
+        await asyncio.sleep(0.01)
+
+
+async def test_a_connection_whose_heartbeats_go_unanswered_is_counted_and_resumed(
+    sim: DiscordSim, bot: FleetBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hikari_shard, "_BACKOFF_WINDOW", 0.0)
+    sim.gateway.limits.heartbeat_interval = 0.2
+    shard = await connected(bot)
+    assert shard.beat_interval == pytest.approx(0.2)
+    sim.faults.add({"gateway": {"silent": True}})
+    await until(lambda: shard.zombies)
+    sim.faults.clear()
+    await until(lambda: shard.is_connected and shard.resumes)
+    assert shard.identifies == 1
+    await bot.drop_shard(shard)
+
+
+async def test_a_shard_that_is_reconnected_resumes(
+    sim: DiscordSim, bot: FleetBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hikari_shard, "_BACKOFF_WINDOW", 0.0)
+    shard = await connected(bot)
+    await shard.reconnect()
+    await until(lambda: shard.is_connected and shard.resumes == 1)
+    assert [session.resumes for session in sim.gateway.sessions] == [1]
+    assert shard.zombies == 0
+    await bot.drop_shard(shard)
