@@ -1,6 +1,8 @@
-"""The private names of hikari that `bot/gateway.py` and `rest.py` stand on: a release that changes one fails here."""
+"""The private names of hikari that `bot/gateway.py`, `rest.py` and `rest_limits.py` stand on: a release that changes one fails here."""
 
+import ast
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
@@ -11,26 +13,43 @@ from hikari.impl import shard as hikari_shard
 from hikari.internal import data_binding, routes
 from lightbulb.internal import constants
 
+from markov_shard.bot import gateway
 from markov_shard.bot.commands import common
 from markov_shard.bot.injection import generate_injection
 
 SHARD = hikari_shard.GatewayShardImpl
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_session_id",
-        "_seq",
-        "_resume_gateway_url",
-        "_user_id",
-        "_ws",
-        "_shard_id",
-        "_last_heartbeat_ack_received",
-    ],
+SHARD_SLOTS = (
+    "_session_id",
+    "_seq",
+    "_resume_gateway_url",
+    "_user_id",
+    "_ws",
+    "_shard_id",
+    "_last_heartbeat_ack_received",
 )
-def test_the_shard_has_the_slot(name: str) -> None:
-    assert name in SHARD.__slots__
+SHARD_METHODS = ("_connect", "_keep_alive", "_heartbeat", "_poll_events", "_send_json")
+BOT_SLOTS = (
+    "_shards",
+    "_http_settings",
+    "_proxy_settings",
+    "_event_manager",
+    "_event_factory",
+    "_intents",
+    "_dumps",
+    "_loads",
+    "_token",
+)
+
+
+def require_slots(owner: type, names: Iterable[str]) -> None:
+    gone = sorted(set(names) - set(owner.__slots__))  # type: ignore[attr-defined]
+    assert not gone, f"hikari {hikari.__version__} has no {owner.__name__}.{', '.join(gone)}: bot/gateway.py needs it"
+
+
+def test_the_shard_has_the_slots() -> None:
+    require_slots(SHARD, SHARD_SLOTS)
 
 
 def test_connecting_and_keeping_alive_are_coroutines_without_parameters() -> None:
@@ -83,22 +102,18 @@ def test_what_a_reader_closes_with_can_be_set_on_the_socket() -> None:
     assert aiohttp.ClientWebSocketResponse.__dictoffset__ != 0, "a method of one object can be replaced"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_shards",
-        "_http_settings",
-        "_proxy_settings",
-        "_event_manager",
-        "_event_factory",
-        "_intents",
-        "_dumps",
-        "_loads",
-        "_token",
-    ],
-)
-def test_the_bot_has_the_slot(name: str) -> None:
-    assert name in hikari.GatewayBot.__slots__
+def test_the_bot_has_the_slots() -> None:
+    require_slots(hikari.GatewayBot, BOT_SLOTS)
+
+
+def test_a_rest_clients_requests_pass_through_one_session() -> None:
+    require_slots(hikari.impl.RESTClientImpl, ["_client_session"])
+    assert "self._client_session.request(" in inspect.getsource(hikari.impl.RESTClientImpl._request)
+    assert isinstance(aiohttp.ClientSession.trace_configs, property)
+
+
+def test_a_transport_names_its_socket() -> None:
+    require_slots(hikari_shard._GatewayTransport, ["_ws"])
 
 
 def test_a_raw_event_reaches_the_event_manager_with_its_shard() -> None:
@@ -142,3 +157,55 @@ def test_a_file_can_be_sent_with_a_body_of_our_own() -> None:
         "name",
         "resource",
     ]
+
+
+# --- of these tests themselves ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHARD_SLOTS)
+def test_a_release_without_a_slot_fails_by_its_name(name: str) -> None:
+    changed = type("GatewayShardImpl", (), {"__slots__": tuple(set(SHARD.__slots__) - {name})})
+    with pytest.raises(AssertionError, match=rf"hikari .* has no GatewayShardImpl\.{name}: bot/gateway\.py needs it"):
+        require_slots(changed, SHARD_SLOTS)
+
+
+@pytest.mark.parametrize("name", SHARD_METHODS)
+def test_a_release_without_a_method_fails_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(SHARD, name)
+    with pytest.raises(AttributeError, match=name):
+        check_methods()
+
+
+@pytest.mark.parametrize("name", SHARD_METHODS)
+def test_a_release_that_changes_a_methods_parameters_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def changed(self: object, something: object, *, new: object) -> None: ...
+
+    monkeypatch.setattr(SHARD, name, changed)
+    with pytest.raises(AssertionError):
+        check_methods()
+
+
+def check_methods() -> None:
+    test_connecting_and_keeping_alive_are_coroutines_without_parameters()
+    test_a_connections_two_tasks_are_coroutines_of_the_shard()
+    test_json_is_sent_through_one_coroutine()
+
+
+@pytest.mark.parametrize(
+    ("of", "names", "own"),
+    [
+        (gateway.FleetShard, {*SHARD_SLOTS, *SHARD_METHODS}, gateway.FleetShard),
+        (gateway.FleetBot, set(BOT_SLOTS), gateway.FleetBot),
+    ],
+)
+def test_no_private_name_of_hikari_is_used_that_is_not_named_here(of: type, names: set[str], own: type) -> None:
+    tree = ast.parse(inspect.getsource(of))
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+        and node.attr.startswith("_")
+    }
+    assert used - set(own.__slots__) - set(vars(own)) <= names  # type: ignore[attr-defined]
