@@ -1,4 +1,4 @@
-"""The private names of hikari that `bot/gateway.py`, `rest.py` and `rest_limits.py` stand on: a release that changes one fails here."""
+"""The private names of hikari that our gateway and REST code stand on: a release that changes one fails here."""
 
 import ast
 import inspect

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markov_shard.embedded.postgres import Postgres
 from markov_shard.embedded.valkey import Valkey
+from tests.redis_servers import ON_CLUSTER, Cluster
 
 
 class OwnServers:
@@ -18,15 +19,20 @@ class OwnServers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._postgres, self._valkey = Postgres(folder), Valkey(folder)
+        self._cluster = Cluster(folder / "redis") if ON_CLUSTER else None
         self.database_url = ""
         self.redis_url = ""
 
     async def start(self) -> None:
         self.database_url = await asyncio.to_thread(self._postgres.start)
-        self.redis_url = await asyncio.to_thread(self._valkey.start)
+        if self._cluster is None:
+            self.redis_url = await asyncio.to_thread(self._valkey.start)
+        else:
+            await self._cluster.start()
+            self.redis_url = self._cluster.url
 
     async def stop(self) -> None:
-        await asyncio.to_thread(self._valkey.stop)
+        await (asyncio.to_thread(self._valkey.stop) if self._cluster is None else self._cluster.stop())
         await asyncio.to_thread(self._postgres.stop)
 
     async def restart_postgres(self) -> None:
@@ -36,6 +42,9 @@ class OwnServers:
 
     async def restart_redis_empty(self) -> None:
         """Loses everything that Redis held."""
+        if self._cluster is not None:
+            await self._cluster.restart_empty()
+            return
         await asyncio.to_thread(self._valkey.stop)
         shutil.rmtree(self._folder / "valkey" / "appendonlydir")
         await asyncio.to_thread(self._valkey.start)
