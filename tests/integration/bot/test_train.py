@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -41,12 +42,17 @@ class Workers:
         self._pool = pool
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._worker: Worker | None = None
 
     def start(self) -> None:
         if self._running is None:
             self._stop.clear()
-            worker = Worker(self._bot.runtime, Handlers(self._bot.runtime, self._pool).by_kind())
-            self._running = asyncio.create_task(worker.run(self._stop))
+            self._worker = Worker(self._bot.runtime, Handlers(self._bot.runtime, self._pool).by_kind())
+            self._running = asyncio.create_task(self._worker.run(self._stop))
+
+    @property
+    def busy(self) -> bool:
+        return self._worker is not None and bool(self._worker.working_on)
 
     async def stop(self) -> None:
         if self._running is not None:
@@ -139,6 +145,26 @@ async def test_one_training_at_a_time_which_can_be_watched_and_cancelled(bot: Bo
     assert "waits for a worker" in embed_of((await server.use("train-status", by="jonas")).message)
     assert "cancelled" in (await server.use("train-cancel", by="mira")).text
     assert "was cancelled" in embed_of((await server.use("train-status")).message)
+
+
+async def test_a_training_in_work_is_told_of_and_cancelled_and_what_is_kept_is_said(bot: Bot, workers: Workers) -> None:
+    workers.start()
+    server = bot.guild()
+    long = b"".join(b'"line %d of a long file"\n' % number for number in range(300_000))
+    await server.use("train", by="mira", files=[("long.jsonl", long)], json=0, clean=False)
+    while not await server.rows():
+        await asyncio.sleep(0.02)
+    again = await server.use("train", by="owner")
+    assert again.private
+    assert re.search(r"I cannot start that: job \d+ is teaching this server already; wait until it is done", again.text)
+    told = re.fullmatch(
+        r"Job \d+ is cancelled; ([\d,]+) messages that it had learned are kept\.",
+        (await server.use("train-cancel", by="owner")).text,
+    )
+    assert told is not None
+    kept = int(told[1].replace(",", ""))
+    await until(lambda: not workers.busy, what="the end of the work")
+    assert 0 < kept == len(await server.rows()) < 300_000
 
 
 async def test_the_prefix_trains_too(bot: Bot, workers: Workers) -> None:
