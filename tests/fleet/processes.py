@@ -122,9 +122,9 @@ class Fleet:
         lines = (self.folder / f"{name}.log").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    async def command(self, *arguments: str) -> tuple[int, str, str]:
-        """Runs `markov-shard …` beside the fleet: status, standard output, standard error."""
-        process = await asyncio.create_subprocess_exec(
+    async def begin(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Starts `markov-shard …` beside the fleet."""
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "markov_shard",
@@ -133,6 +133,10 @@ class Fleet:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+
+    async def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Runs `markov-shard …` beside the fleet: status, standard output, standard error."""
+        process = await self.begin(*arguments)
         out, error = await process.communicate()
         assert process.returncode is not None
         return process.returncode, out.decode(), error.decode()

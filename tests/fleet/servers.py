@@ -5,8 +5,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+
+from aiohttp import web
 
 from markov_shard.embedded.postgres import Postgres
 from markov_shard.embedded.valkey import Valkey
@@ -62,6 +64,25 @@ async def own_servers() -> AsyncIterator[OwnServers]:
     finally:
         await servers.stop()
         await asyncio.to_thread(shutil.rmtree, folder)
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """Answers requests while the block runs; gives the server's URL."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def serving_files(folder: Path) -> AbstractAsyncContextManager[str]:
+    """Serves the files of a folder while the block runs, as Discord's CDN does; gives the server's URL."""
+    app = web.Application()
+    app.router.add_static("/", folder)
+    return serving(app)
 
 
 def process_environment(folder: Path, **settings: str) -> dict[str, str]:

@@ -5,11 +5,11 @@ import gzip
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from benchmarks.made_chat import write_chat
 from discord_sim import DEMO_TOKEN
@@ -28,7 +28,7 @@ from markov_shard.store.migrate import migrate
 from markov_shard.store.pool import Database
 from markov_shard.training.requests import request_training
 from tests.fleet.processes import Fleet
-from tests.fleet.servers import OwnServers, own_servers, process_environment
+from tests.fleet.servers import OwnServers, own_servers, process_environment, serving_files
 
 GUILD = 81384788765712384
 WORKERS = ("worker-1", "worker-2")
@@ -88,8 +88,50 @@ class Training:
             await asyncio.sleep(0.01)
 
     async def kill(self, name: str) -> None:
-        await self.fleet.kill(name)
-        await self.fleet.start(name)
+        if self.fleet.processes[name].returncode is None:  # else it is about to be started again anyway
+            await self.fleet.kill(name)
+            await self.fleet.start(name)
+
+    @asynccontextmanager
+    async def supervised(self) -> AsyncIterator[None]:
+        """As an operator's supervisor does, starts workers again that met a server's restart while they began."""
+
+        async def supervise() -> None:
+            while True:
+                for name in WORKERS:
+                    process = self.fleet.processes.get(name)
+                    if process is not None and process.returncode is not None:
+                        last = (self.folder / f"{name}.log").read_text(encoding="utf-8").splitlines()[-1]
+                        assert (process.returncode, last.partition(": ")[0]) == (1, "markov-shard"), last
+                        await self.fleet.start(name)
+                await asyncio.sleep(0.1)
+
+        supervising = asyncio.create_task(supervise())
+        try:
+            yield
+        finally:
+            supervising.cancel()
+            await asyncio.wait([supervising])
+        if not supervising.cancelled():
+            await supervising
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[list[int]]:
+        """The guild is asked again and again while the block runs: how much each chain that answered knew."""
+        known: list[int] = []
+
+        async def ask() -> None:
+            while True:
+                known.append(await self.known())
+
+        asking = asyncio.create_task(ask())
+        try:
+            yield known
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+        if not asking.cancelled():
+            await asking  # raises why there was no answer
 
     async def known(self) -> int:
         """How many messages the chain that answers now was counted from, having made it answer."""
@@ -113,13 +155,7 @@ async def training(plan: Plan, tmp_path: Path, chat: Sequence[str]) -> AsyncIter
     write_chat(tmp_path / "old.jsonl", chat, OLD_MESSAGES, seed=2)
     write_chat(tmp_path / "new.jsonl", chat, plan.messages)
     (tmp_path / "new.jsonl.gz").write_bytes(gzip.compress((tmp_path / "new.jsonl").read_bytes(), 1))
-    app = web.Application()
-    app.router.add_static("/", tmp_path)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    files = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with own_servers() as servers:
+    async with serving_files(tmp_path) as files, own_servers() as servers:
         await migrate(servers.database_url)
         environment = process_environment(
             tmp_path,
@@ -138,12 +174,12 @@ async def training(plan: Plan, tmp_path: Path, chat: Sequence[str]) -> AsyncIter
             made = Training(plan, servers, fleet, runtime, files, tmp_path)
             try:
                 await fleet.start(*WORKERS)
-                assert (await made.finished(await made.request("old.jsonl", clean=True))).state == "done"
-                yield made
+                async with made.supervised():
+                    assert (await made.finished(await made.request("old.jsonl", clean=True))).state == "done"
+                    yield made
             finally:
                 await fleet.stop()
                 await redis.aclose()
-    await runner.cleanup()
 
 
 def faults(plan: Plan, rng: random.Random) -> list[tuple[int, str]]:
@@ -186,23 +222,27 @@ async def test_whatever_breaks_each_message_counts_once(plan: Plan, seed: int, t
 
 @pytest.mark.parametrize(("plan", "seed"), plans(20, 1)[1:], indirect=["plan"])
 async def test_a_clean_retrain_never_leaves_a_guild_without_a_chain(plan: Plan, seed: int, training: Training) -> None:
-    """Killed anywhere, the reading and the compiling of the file included."""
+    """Killed anywhere, the reading and the compiling of the file included, and asked all the while."""
     rng = random.Random(seed)
-    job_id = await training.request("new.jsonl.gz", clean=True)
-    kills = 0
-    while kills < plan.kills and (job := await training.job(job_id)).state not in FINISHED:
-        chunks = job.messages
-        await training.kill(await training.holder(job_id))
-        kills += 1
-        assert await training.known() in (OLD_MESSAGES, plan.messages)
-        ends = asyncio.get_running_loop().time() + rng.uniform(0, 8)
-        while asyncio.get_running_loop().time() < ends or (job := await training.job(job_id)).messages == chunks:
-            assert await training.known() in (OLD_MESSAGES, plan.messages)
-            if job.state in FINISHED or (job.deliveries <= 3 and job.messages == plan.messages):
-                break
-            await asyncio.sleep(0.05)
-    assert kills == plan.kills
-    assert (await training.finished(job_id)).state == "done"
+    loop = asyncio.get_running_loop()
+    async with training.answering() as known:
+        job_id = await training.request("new.jsonl.gz", clean=True)
+        kills = 0
+        while kills < plan.kills and (job := await training.job(job_id)).state not in FINISHED:
+            chunks = job.messages
+            await training.kill(await training.holder(job_id))
+            kills += 1
+            ends = loop.time() + rng.uniform(0, 8)
+            while (job := await training.job(job_id)).state not in FINISHED:
+                if loop.time() >= ends and (job.messages > chunks or job.deliveries <= 3):
+                    break
+                await asyncio.sleep(0.05)
+        assert kills == plan.kills
+        assert (await training.finished(job_id)).state == "done"
+        assert await training.known() == plan.messages
+    # Never less than the old chain, and from some moment on the new one.
+    assert known == [OLD_MESSAGES] * known.count(OLD_MESSAGES) + [plan.messages] * known.count(plan.messages)
+    assert len(known) > 3 * plan.kills
     await check(training, plan.messages)
 
 

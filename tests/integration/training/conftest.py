@@ -15,6 +15,8 @@ from markov_shard.store.pool import Database
 from markov_shard.training.handlers import Handlers
 from markov_shard.training.pool import WorkPool
 from markov_shard.training.worker import Worker
+from tests.fleet.processes import Fleet
+from tests.fleet.servers import process_environment, serving
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +45,8 @@ async def files(tmp_path: Path, redirects: dict[str, tuple[int, str]]) -> AsyncI
     app = web.Application()
     app.router.add_get("/moved/{name}", redirect)
     app.router.add_static("/", tmp_path)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving(app) as url:
+        yield url
 
 
 @pytest.fixture
@@ -65,3 +64,12 @@ async def working(runtime: Runtime, pool: WorkPool) -> AsyncIterator[Worker]:
     yield worker
     stop.set()
     await running
+
+
+@pytest.fixture
+def command_line(tmp_path: Path, migrated_url: str, redis_url: str) -> Fleet:
+    """A fleet of no process, beside which commands are run."""
+    environment = process_environment(
+        tmp_path, DATABASE_URL=migrated_url, REDIS_URL=redis_url, LOG_LEVEL="warn", BATCH_SIZE="100"
+    )
+    return Fleet(tmp_path, environment)

@@ -17,6 +17,7 @@ from markov_shard.store.pool import Database
 from markov_shard.training.compiling import compile_guild
 from markov_shard.training.progress import read_progress
 from markov_shard.training.worker import Worker
+from tests.fleet.servers import serving
 from tests.integration.training.jobs import GUILD, finished, train
 
 TABLES = ("guilds", "messages", "chain_images", "chain_image_chunks", "chain_removals", "tombstones", "channels")
@@ -153,11 +154,8 @@ async def inside() -> AsyncIterator[tuple[str, list[str]]]:
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
-    await runner.cleanup()
+    async with serving(app) as url:
+        yield url, asked
 
 
 @pytest.mark.parametrize("status", [302, 308])

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -15,6 +13,8 @@ from markov_shard.shared import keys, queue
 from markov_shard.shared.queue import JobQueue
 from markov_shard.store.messages import count_messages
 from markov_shard.training.worker import Worker
+from tests.fleet.processes import Fleet
+from tests.fleet.servers import serving
 from tests.integration.training.jobs import GUILD, finished, train
 
 Result = tuple[int, str, str]
@@ -22,27 +22,9 @@ Jobs = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
-def jobs(migrated_url: str, redis_url: str, tmp_path: Path) -> Jobs:
+def jobs(command_line: Fleet) -> Jobs:
     """Runs `markov-shard jobs …`: status, standard output, standard error."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-        "DATABASE_URL": migrated_url,
-        "REDIS_URL": redis_url,
-        "CONFIG_DIR": str(tmp_path),
-    }
-
-    async def run(*arguments: str) -> Result:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "markov_shard", "jobs", *arguments),
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, error = await process.communicate()
-        return process.returncode or 0, out.decode(), error.decode()
-
-    return run
+    return partial(command_line.command, "jobs")
 
 
 class Cdn:
@@ -61,15 +43,12 @@ async def cdn() -> AsyncIterator[tuple[Cdn, str]]:
     """The server and its URL."""
     made, app = Cdn(), web.Application()
     app.router.add_get("/{name}", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield made, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving(app) as url:
+        yield made, url
 
 
 @pytest.fixture
-def files(cdn: tuple[Cdn, str], tmp_path: Path) -> str:
+def files(cdn: tuple[Cdn, str]) -> str:
     """In the place of the server of attachments that always works."""
     return cdn[1]
 
