@@ -45,6 +45,7 @@ async def _inspect(settings: Settings, guild_id: int, verify: bool) -> tuple[dic
         async with runtime.database.transaction(isolation="repeatable_read", readonly=True) as snapshot:
             opened = await opener.open_in(snapshot, guild_id)
             differences = await _differences(snapshot, opened) if verify else []
+        await opener.settle()
     states, transitions, vocabulary = _figures(opened.chain)
     figures: dict[str, object] = {
         "messages": opened.chain.messages,

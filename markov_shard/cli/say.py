@@ -43,6 +43,7 @@ async def _say(
         files = ImageFiles(settings.data_dir / "images")
         opener = ChainOpener(runtime.database, ImageCache(runtime.redis), files, settings.state_size)
         chain = (await opener.open(guild_id)).chain
+        await opener.settle()
     rng = random.Random(rng_seed)
     answers = [
         chain.answer(rng=rng, seed=seed, min_score=settings.min_score, max_tries=settings.max_tries)

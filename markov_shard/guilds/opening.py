@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from markov_shard.chain import Chain, ChainError, Image, ImageVersionError, open_image
-from markov_shard.errors import DamagedImageError, RedisUnavailableError
+from markov_shard.errors import DamagedImageError, RedisUnavailableError, ServiceUnavailableError
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.counting import count_messages
 from markov_shard.guilds.image_files import ImageFiles
@@ -145,7 +145,7 @@ class ChainOpener:
             return await self._count(snapshot, guild, audience, damaged=not error.is_newer)
         except (DamagedImageError, ChainError) as error:
             _log.error("a chain image is damaged; counting the messages instead", reason=str(error))
-            await self._discard(row)
+            self._spawn(self._discard(row))
             return await self._count(snapshot, guild, audience, damaged=True)
         for removal in await read_removals(snapshot, guild_id, row.audience):
             if removal.version == row.version and removal.transitions:
@@ -186,9 +186,11 @@ class ChainOpener:
             await self.drop_stale_files(guild_id)
 
     async def _discard(self, row: ImageRow) -> None:
-        async with self._database.transaction() as connection:
-            await discard_images(connection, row.guild_id, row.version)
-        self._files.drop(row.guild_id)
+        """Beside the opening, which holds a connection: were all of them opening, each would wait for one more."""
+        with contextlib.suppress(ServiceUnavailableError):  # whoever opens it next tries again
+            async with self._database.transaction() as connection:
+                await discard_images(connection, row.guild_id, row.version)
+            self._files.drop(row.guild_id)
 
     async def image(self, connection: Connection, row: ImageRow) -> Image:
         """The image itself. Raises DamagedImageError or ChainError when every copy of it is unusable."""

@@ -169,6 +169,22 @@ async def test_an_image_of_another_version_stays_and_the_messages_are_counted(
         assert await current_images(connection, GUILD) == {"general": other}
 
 
+async def test_a_damaged_image_is_discarded_though_its_reader_has_the_only_connection(
+    database: Database, migrated_url: str, redis_client: Redis, tmp_path: Path
+) -> None:
+    row = await publish(database, GUILD)
+    async with database.transaction() as connection:
+        damaged = replace(row, version=row.version + 1, crc32=row.crc32 ^ 1)
+        await publish_image(connection, damaged, await read_image(connection, row))
+    async with await Database.open(migrated_url, size=1) as narrow:
+        host = Host(narrow, redis_client, tmp_path / "one")
+        async with asyncio.timeout(30):
+            assert transitions((await host.opener.open(GUILD)).chain) == counted(300)
+            await host.opener.settle()
+    async with database.connection() as connection:
+        assert await current_images(connection, GUILD) == {}
+
+
 async def test_many_who_ask_at_once_load_it_once(host: Host, database: Database) -> None:
     await publish(database, GUILD)
     chains = await asyncio.gather(*(host.guilds.chain(GUILD, OWNER) for _ in range(10)))

@@ -190,5 +190,6 @@ async def test_a_damaged_image_is_discarded_and_counted_anew(database: Database,
     result = await opener.open(GUILD)
     assert result.damaged
     assert transitions(result.chain) == counted(live)
+    await opener.settle()
     async with database.connection() as connection:
         assert await current_images(connection, GUILD) == {}
