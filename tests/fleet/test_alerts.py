@@ -9,7 +9,6 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from redis.asyncio import Redis
 
@@ -34,13 +33,11 @@ async def prometheus(tmp_path: Path) -> AsyncIterator[Prometheus]:
 async def look(fleet: Fleet, prometheus: Prometheus) -> None:
     """Waits for the fleet and has its processes of now scraped."""
     await fleet.ready()
-    async with aiohttp.ClientSession() as session:
-        while True:
-            async with session.get(f"http://127.0.0.1:{fleet.port}/status.json") as response:
-                processes = (await response.json())["processes"]
-            if {process["name"] for process in processes} == fleet.processes.keys():
-                break
-            await asyncio.sleep(0.2)
+    while True:
+        processes = (await fleet.status())["processes"]
+        if {process["name"] for process in processes} == fleet.processes.keys():
+            break
+        await asyncio.sleep(0.2)
     prometheus.scrape(process["url"] for process in processes)
 
 
