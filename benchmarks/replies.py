@@ -30,13 +30,15 @@ def figures(messages: list[str], state_size: int) -> list[Figure]:
     ][:PROMPTS]
     chain = Chain(compile_chain(learned, state_size))
     rng = random.Random(3)
-    shared = unprompted = 0
+    shared = seeded = unprompted = 0
     seconds = []
     for prompt in prompts:
         wanted = rare.intersection(prompt.casefold().split())
         taken, answer = timed(partial(chain.answer, rng, prompt))
         seconds.append(taken)
         shared += len(wanted.intersection(answer.text.casefold().split()))
+        plain = chain.answer(rng, prompt, prompt_tries=0)
+        seeded += len(wanted.intersection(plain.text.casefold().split()))
         unprompted += len(wanted.intersection(chain.answer(rng).text.casefold().split()))
     seconds.sort()
     share = 100 / max(1, len(prompts))
@@ -45,7 +47,7 @@ def figures(messages: list[str], state_size: int) -> list[Figure]:
             "rare words shared with the prompt",
             "per 100 replies",
             share * shared,
-            {"unprompted answers": share * max(1, unprompted)},
+            {"unprompted answers": share * max(1, unprompted), "plain seed rule": share * seeded},
             smaller_is_better=False,
         ),
         Figure("prompted reply, p50", "us", 1e6 * percentile(seconds, 0.5), {"budget": 400}),

@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     answer_budget_ms: float = Field(
         2, gt=0, le=1000, description="Milliseconds after which the best candidate so far is answered with"
     )
+    prompt_tries: int = Field(
+        12, ge=0, le=1000, description="Candidates for an answer to a mention; the one most to the point is taken"
+    )
     attachment_chance: Percentage = Field(
         Decimal(10), description="Chance in percent that an answer carries a learned attachment"
     )

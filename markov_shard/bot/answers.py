@@ -12,7 +12,6 @@ from markov_shard.bot.blocked import BlockedWords
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.sending import MAX_TEXT
 from markov_shard.chain import Answer, Chain, ChainError
-from markov_shard.chain.answer import PROMPT_TRIES
 from markov_shard.errors import MarkovShardError
 from markov_shard.fast_lines import FastLogger
 from markov_shard.guilds.baseline import BaselineChain
@@ -115,7 +114,7 @@ class Answers:
                 seed=seed,
                 min_score=score,
                 max_tries=tries,
-                prompt_tries=PROMPT_TRIES if prompt else 0,
+                prompt_tries=self._settings.prompt_tries if prompt else 0,
                 deadline=time.monotonic() + budget,
             )
             if not answer.text or not self._blocked.within(answer.text):

@@ -1,0 +1,38 @@
+"""What an answer is chosen with: the operator's settings."""
+
+import random
+from typing import cast
+
+import pytest
+
+from markov_shard.bot.answers import Answers
+from markov_shard.bot.hosting import Hosting
+from markov_shard.chain import Chain, compile_chain
+from markov_shard.guilds.registry import Guilds
+from markov_shard.settings import Settings
+
+SAID = [f"i saw the {animal} {when}" for animal in ("cat", "dog", "emu", "elk") for when in ("now", "then", "there")]
+PROMPT = "what do we know of the emu"
+
+
+def speak(prompt: str, **settings: float) -> tuple[str, int]:
+    """The text and the number of candidates of one answer to a prompt, over a chain that needs no guild."""
+    chosen = Settings(min_score=1_000_000, answer_budget_ms=1000, **settings)  # type: ignore[arg-type]
+    answers = Answers(cast(Guilds, None), cast(Hosting, None), chosen, random.Random(1))
+    answer = answers.speak(Chain(compile_chain(SAID[:-1], 2)), prompt, prompt=True)
+    return answer.text, answer.tries
+
+
+@pytest.mark.parametrize("tries", [1, 12, 40])
+def test_a_prompt_is_answered_from_as_many_candidates_as_the_setting_says(tries: int) -> None:
+    assert speak(PROMPT, prompt_tries=tries)[1] >= tries
+    if tries > 1:
+        text, took = speak(PROMPT, prompt_tries=tries)
+        assert took == tries
+        assert "emu" in text
+
+
+def test_without_candidates_of_its_own_a_prompt_begins_the_answer() -> None:
+    text, tries = speak(PROMPT, prompt_tries=0, max_tries=30)
+    assert text.startswith("the emu")
+    assert tries == 30
