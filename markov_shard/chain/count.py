@@ -65,43 +65,29 @@ def _after_start(reached: list[U32]) -> U32:
 
 def states_reached(tokens: U32, state_size: int) -> tuple[U32, U32]:
     """The state reached at each position (0 at a message's end), and the tokens of each state."""
-    ranks = tokens
-    examples = np.zeros(1, np.int64)
+    words = int(tokens.max()) if len(tokens) else 0
+    ranks, columns = tokens, np.arange(words + 1, dtype=np.uint32).reshape(1, -1)
     for _ in range(state_size - 1):
         shorter = np.empty_like(tokens)
         shorter[0:1] = 0
         shorter[1:] = ranks[:-1]
         shorter[tokens == 0] = 0
-        ranks, examples = _ranks(tokens, shorter)
-    if state_size == 1:
-        words = int(tokens.max()) if len(tokens) else 0
-        return tokens, np.arange(words + 1, dtype=np.uint32).reshape(1, -1)
-    return ranks, _columns(tokens, examples, state_size)
+        ranks, columns = _longer(tokens, shorter, columns)
+    return ranks, columns
 
 
-def _ranks(primary: U32, secondary: U32) -> tuple[U32, I64]:
-    """Dense ranks of the pairs, and one position of each rank."""
-    ranks = np.zeros(len(primary), np.uint32)
-    examples, base = [], 0
-    for order, starts in groups(primary, secondary):
-        sizes = np.diff(starts, append=len(order))
-        ranks[order] = np.repeat(np.arange(base, base + len(starts), dtype=np.uint32), sizes)
-        examples.append(order[starts].astype(np.int64))
-        base += len(starts)
-    return ranks, np.concatenate(examples) if examples else np.zeros(1, np.int64)
-
-
-def _columns(tokens: U32, examples: I64, state_size: int) -> U32:
-    columns = np.zeros((state_size, len(examples)), np.uint32)
+def _longer(tokens: U32, shorter: U32, columns: U32) -> tuple[U32, U32]:
+    """Dense ranks of the states of one token more than those of `shorter`, and their tokens."""
     if not len(tokens):
-        return columns
-    inside = np.ones(len(examples), bool)
-    for back in range(state_size):
-        place = examples - back
-        inside &= place >= 0
-        inside &= tokens[np.maximum(place, 0)] != 0
-        columns[back, inside] = tokens[place[inside]]
-    return columns
+        return tokens, np.zeros((len(columns) + 1, 1), np.uint32)
+    ranks = np.empty(len(tokens), np.uint32)
+    parts, base = [], 0
+    for part in groups(tokens, shorter):
+        states = len(part.sizes)
+        ranks[part.order] = np.repeat(np.arange(base, base + states, dtype=np.uint32), part.sizes)
+        parts.append(np.concatenate([part.primary.reshape(1, -1), columns[:, part.secondary]]))
+        base += states
+    return ranks, np.concatenate(parts, axis=1)
 
 
 def _transitions(path: U32, message_at: Callable[[U32 | I64], U32] | None, seed: int) -> tuple[U32, U32, U32, U32]:
@@ -109,18 +95,16 @@ def _transitions(path: U32, message_at: Callable[[U32 | I64], U32] | None, seed:
 
     `path` is a 0 and then the state reached at each position.
     """
-    before, reached = path[:-1], path[1:]
     parts: list[tuple[U32, U32, U32, U32]] = []
     base = 0
-    for order, starts in groups(before, reached):
-        sizes = np.diff(starts, append=len(order))
-        first = order[starts]
-        source = np.zeros(len(starts), np.uint32)
+    for part in groups(path[:-1], path[1:], positions=message_at is not None):
+        sizes = part.sizes
+        source = np.zeros(len(sizes), np.uint32)
         if message_at is not None:
-            chosen = (stream(seed, base, len(starts)) * sizes.astype(np.uint64)) >> np.uint64(32)
-            source = message_at(order[starts + chosen.astype(np.int64)])
-        parts.append((before[first], reached[first], sizes.astype(np.uint32), source))
-        base += len(starts)
+            chosen = (stream(seed, base, len(sizes)) * sizes.astype(np.uint64)) >> np.uint64(32)
+            source = message_at(part.order[part.starts() + chosen.astype(np.int64)])
+        parts.append((part.primary, part.secondary, sizes.astype(np.uint32), source))
+        base += len(sizes)
     if not parts:
         return (np.empty(0, np.uint32),) * 4
     origin, dest, counts, sources = (np.concatenate(column) for column in zip(*parts, strict=True))

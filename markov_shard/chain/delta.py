@@ -44,15 +44,14 @@ def count_delta(tokens: U32, added: int, vocabulary: Vocabulary, state_size: int
     is_new = message <= added
     columns: list[tuple[I64 | U32, ...]] = []
     base = 0
-    for order, starts in groups(before, reached):
+    for part in groups(before, reached):
         # Positions are in order within a group, so its additions come before its removals.
-        sizes = np.diff(starts, append=len(order))
-        new = np.add.reduceat(is_new[order], starts, dtype=np.int64)
+        starts = part.starts()
+        new = np.add.reduceat(is_new[part.order], starts, dtype=np.int64)
         chosen = (stream(seed, base, len(starts)) * new.astype(np.uint64)) >> np.uint64(32)
-        source = message[order[starts + chosen.astype(np.int64)]]
+        source = message[part.order[starts + chosen.astype(np.int64)]]
         source[new == 0] = 0
-        first = order[starts]
-        columns.append((before[first], reached[first], 2 * new - sizes, new, source))
+        columns.append((part.primary, part.secondary, 2 * new - part.sizes, new, source))
         base += len(starts)
     if not columns:
         none = np.empty(0, np.int64)
