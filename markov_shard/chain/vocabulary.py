@@ -22,19 +22,18 @@ class Vocabulary:
     fold_token: U32
 
 
-def ordered(words: list[str]) -> tuple[Vocabulary, U32]:
-    """The vocabulary of these distinct words, and for each the token it became."""
-    encoded = [word.encode() for word in words]
-    hashes = np.fromiter(map(crc32, encoded), np.uint32, len(words))
+def ordered(encoded: list[bytes]) -> tuple[Vocabulary, U32]:
+    """The vocabulary of these distinct words in UTF-8, and for each the token it became."""
+    hashes = np.fromiter(map(crc32, encoded), np.uint32, len(encoded))
     order = np.argsort(hashes, kind="stable")
     _order_equal_hashes(order, hashes, encoded)
-    tokens = np.empty(len(words), np.uint32)
-    tokens[order] = np.arange(1, len(words) + 1, dtype=np.uint32)
-    places = order.tolist()
-    ends = np.zeros(len(words) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(words))[order], out=ends[1:])
-    text = np.frombuffer(b"".join([encoded[place] for place in places]), np.uint8)
-    fold_hash, fold_token = _folds([words[place] for place in places])
+    tokens = np.empty(len(encoded), np.uint32)
+    tokens[order] = np.arange(1, len(encoded) + 1, dtype=np.uint32)
+    ranked = list(map(encoded.__getitem__, order.tolist()))
+    ends = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, ranked), np.int64, len(ranked)), out=ends[1:])
+    text = np.frombuffer(b"".join(ranked), np.uint8)
+    fold_hash, fold_token = _folds(ranked)
     return Vocabulary(hashes[order], ends.astype(np.uint32), text, fold_hash, fold_token), tokens
 
 
@@ -50,12 +49,14 @@ def _order_equal_hashes(order: NDArray[np.int64], hashes: U32, encoded: list[byt
         start = stop
 
 
-def _folds(words: list[str]) -> tuple[U32, U32]:
+def _folds(words: list[bytes]) -> tuple[U32, U32]:
     """(hash of the folded form, token) of each word that its case-folding changes, in ascending order."""
-    pairs = [
-        (crc32(folded.encode()) << 32) | token
-        for token, (word, folded) in enumerate(zip(words, map(str.casefold, words), strict=True), 1)
-        if word != folded
-    ]
+    lower = b"\0".join(words).lower().split(b"\0")  # which for ASCII is all there is to it
+    pairs = []
+    for token, (word, folded) in enumerate(zip(words, lower, strict=False), 1):
+        if word != folded or not word.isascii():
+            whole = folded if word.isascii() else word.decode().casefold().encode()
+            if word != whole:
+                pairs.append((crc32(whole) << 32) | token)
     keys = np.sort(np.array(pairs, np.uint64))
     return (keys >> np.uint64(32)).astype(np.uint32), keys.astype(np.uint32)
