@@ -1,8 +1,8 @@
 """Bare hikari, as the yardstick: `python -m benchmarks.bare MODE REST_URL TOKEN [kept]`, on our bot's loop.
 
-`command` answers slash commands with a constant, `message` answers messages with one, `learn` has an empty listener
-and prints how many messages it has seen each time that `count` is written to its standard input. hikari opens a
-connection for each request unless told otherwise; `kept` tells it, as our bot does.
+`command` answers slash commands with a constant, `message` answers messages with one, `both` does both; `learn` has an
+empty listener and prints how many messages it has seen each time that `count` is written to its standard input. hikari
+opens a connection for each request unless told otherwise; `kept` tells it, as our bot does.
 """
 
 import asyncio
@@ -45,10 +45,10 @@ async def main(mode: str, rest_url: str, token: str, connections: str = "") -> N
         nonlocal seen
         seen += 1
 
-    if mode == "command":
+    if mode in ("command", "both"):
         bot.subscribe(hikari.InteractionCreateEvent, answer_command)
-    else:
-        bot.subscribe(hikari.GuildMessageCreateEvent, answer_message if mode == "message" else nothing)
+    if mode != "command":
+        bot.subscribe(hikari.GuildMessageCreateEvent, nothing if mode == "learn" else answer_message)
     await bot.start(check_for_updates=False)
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -1,18 +1,23 @@
 """A process that answers many guilds in turn under a limit: `python -m benchmarks.chain_cache DATABASE REDIS FOLDER …`.
 
-Run by `benchmarks.cache`, in a process of its own so that its memory is that of the chains. It prints one JSON object.
+Run by `benchmarks.cache`, in a process of its own so that its memory is that of the chains. Each guild answers, then
+talks on; every few guilds what they said is stored in Postgres and the chains are trimmed, as a shard process does
+each second. Memory is read at every answer, before anything is trimmed; the kernel's own high-water mark between two
+answers counts as well. It prints one JSON object.
 """
 
 import random
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 import uvloop
 
 from benchmarks.chains import BIG_GUILD, GUILDS
-from markov_shard.allocator import give_memory_back
+from markov_shard.allocator import give_memory_back, settle_heap
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.opening import ChainOpener
@@ -21,16 +26,44 @@ from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import set_up_logging
 from markov_shard.shared.connect import connect_redis
 from markov_shard.shared.image_cache import ImageCache
+from markov_shard.store.epochs import take_epoch
 from markov_shard.store.messages import StoredMessage
 from markov_shard.store.pool import Database
+
+_FLUSH_EVERY = 5
+_SPOKEN = 20
+_SELF = Path("/proc/self")
 
 
 def resident() -> dict[str, int]:
     """Anonymous and mapped bytes of this process, of which the kernel keeps exact count in smaps_rollup."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
+    lines = (_SELF / "smaps_rollup").read_text().splitlines()[1:]
     kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     anonymous = kilobytes["Anonymous"]
     return {"anonymous": anonymous << 10, "mapped": (kilobytes["Rss"] - anonymous) << 10}
+
+
+def high_water() -> int:
+    """Resident bytes at their highest since this was last asked."""
+    lines = (_SELF / "status").read_text().splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) << 10
+    (_SELF / "clear_refs").write_text("5")
+    return peak
+
+
+@dataclass
+class Taken:
+    """The most bytes that the process took beyond what it had at first."""
+
+    before: Mapping[str, int] = field(default_factory=resident)
+    most: dict[str, int] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Reads the process's memory, as it is and at its highest since the last look."""
+        found = {kind: size - self.before[kind] for kind, size in resident().items()}
+        at_answers = sum(found.values())
+        found |= {"at_answers": at_answers, "ever": max(at_answers, high_water() - sum(self.before.values()))}
+        self.most = {kind: max(size, self.most.get(kind, size)) for kind, size in found.items()}
 
 
 async def main(database_url: str, redis_url: str, folder: str, limit: str, rounds: str) -> None:
@@ -41,44 +74,54 @@ async def main(database_url: str, redis_url: str, folder: str, limit: str, round
         learner = Learner(database, debounce=60, batch_size=10_000)
         opener = ChainOpener(database, ImageCache(redis), ImageFiles(Path(folder)), 2)
         guilds = Guilds(database, opener, learner, memory_limit=int(limit) << 20)
-        owner, rng = Owner(0, 1, 1), random.Random(1)
+        async with database.transaction() as connection:
+            owner = Owner(0, 1, await take_epoch(connection, 1, 0, "bench"))
+        rng = random.Random(1)
         await guilds.chain(GUILDS[0], owner)  # what any first use loads
         guilds._make_room(1 << 40)  # noqa: SLF001 - and closed again
-        before = resident()
-        peak = dict(before)
-        peak_sum = sum(before.values())
+        settle_heap()
+        high_water()
+        ordinary, big, after = (Taken() for _ in range(3))
         seconds: list[float] = []
-        answered = 0
-        for turn in range(int(rounds)):
+        answered = big_dropped = counted = 0
+        for _ in range(int(rounds)):
             for number, guild in enumerate(rng.sample(GUILDS, len(GUILDS))):
                 if number == len(GUILDS) // 2:
+                    ordinary.look()
                     answered += await _answer(guilds, BIG_GUILD, owner, rng)
+                    big.look()
                     guilds.trim()
+                    big_dropped += guilds.guild(BIG_GUILD, owner).opened is None
+                    high_water()
+                    after.look()
                 started = time.perf_counter()
                 answered += await _answer(guilds, guild, owner, rng)
                 seconds.append(time.perf_counter() - started)
-                for spoken in range(20):  # the guild talks on: overlays grow
-                    message = StoredMessage((turn << 40) + (number << 20) + spoken + 1, 1, 2, f"{rng.random()} is new")
+                ordinary.look()
+                counted = max(counted, guilds.memory)
+                for _ in range(_SPOKEN):  # the guild talks on: overlays grow
+                    message = StoredMessage(time.time_ns(), 1, 2, f"{rng.random()} is new")
                     guilds.learn(guild, owner, message, 1)
-                guilds.guild(guild, owner).unstored.clear()  # as if stored: what waits for Postgres is not the cache's
-                if number % 5 == 0:
+                if number % _FLUSH_EVERY == 0:
+                    await learner.flush()
                     guilds.trim()
-                    now = resident()
-                    peak = {kind: max(peak[kind], now[kind]) for kind in now}
-                    peak_sum = max(peak_sum, sum(now.values()))
+        await learner.flush()
         await opener.settle()
         await redis.aclose()
     seconds.sort()
     figures = {
-        "before": before,
-        "peak": peak,
-        "grown": peak_sum - sum(before.values()),
+        "ordinary": ordinary.most,
+        "big": big.most,
+        "after": after.most,
+        "counted": counted,
         "answered": answered,
         "asked": int(rounds) * (len(GUILDS) + 1),
+        "stored": learner.stored,
+        "spoken": int(rounds) * len(GUILDS) * _SPOKEN,
         "tiers": dict(opener.tiers),
         "median_ms": seconds[len(seconds) // 2] * 1000,
         "p99_ms": seconds[-len(seconds) // 100] * 1000,
-        "big_is_open": guilds.guild(BIG_GUILD, owner).opened is not None,
+        "big_dropped": big_dropped == int(rounds),
     }
     sys.stdout.write(orjson.dumps(figures).decode() + "\n")
 

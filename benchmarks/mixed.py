@@ -82,7 +82,7 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
             seen = Seen()
             standin.on_reply = seen.on_reply
             await _warm_up(standin, connection, seen)
-            warm, clock = await _hits(around), await _clock(around)
+            warm, clock = await _hits(around), await reply_clock(around)
             before = await _stored(around)
             cpu, started = bot.cpu_seconds(), time.perf_counter()
             loads = [
@@ -96,7 +96,7 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
             await _settled(around, before + seen.messages, seen)
             hits, misses = (now - then for now, then in zip(await _hits(around), warm, strict=True))
             spent = bot.cpu_seconds() - cpu
-            inside = _since(clock, await _clock(around))
+            inside = since(clock, await reply_clock(around))
             errors = _errors(around.folder) + len(seen.sent)
             stored = await _stored(around) - before
             assert worker.process.returncode is None, "the worker ended"
@@ -213,7 +213,7 @@ async def _settled(around: Services, messages: int, seen: Seen) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def _clock(around: Services) -> dict[str, float]:
+async def reply_clock(around: Services) -> dict[str, float]:
     """The process's histogram of replies: its buckets by upper bound, `sum` and `count`."""
     redis = await connect_redis(around.redis_url)
     try:
@@ -226,7 +226,7 @@ async def _clock(around: Services) -> dict[str, float]:
     return {bound or name: float(value) for bound, name, value in re.findall(pattern, text, re.MULTILINE)}
 
 
-def _since(before: dict[str, float], after: dict[str, float]) -> tuple[float, float]:
+def since(before: dict[str, float], after: dict[str, float]) -> tuple[float, float]:
     """Mean, and the upper bound of the bucket that holds the p99, in milliseconds."""
     change = {name: after[name] - before.get(name, 0.0) for name in after}
     count, total = change.pop("count"), change.pop("sum")

@@ -10,6 +10,7 @@ measuring process alone, garbage collection is off: its pauses would be taken fo
 import asyncio
 import contextlib
 import gc
+import itertools
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -34,6 +35,7 @@ WINDOW = 16
 ROUNDS = 4
 SECONDS = 2.0
 RATE = 300
+PATIENCE = 10.0
 _BATCH = 5000
 
 Event = Callable[[str], tuple[str, bytes]]
@@ -98,7 +100,14 @@ async def fill(database: Database, setup: Setup, guild_id: int = GUILD) -> None:
 
 
 def event_of(kind: str, bot_id: int) -> Event:
-    """What makes a bot answer."""
+    """What makes a bot answer; `both`: a command and a message in turn."""
+    if kind == "both":
+        turns = itertools.cycle([event_of("command", bot_id), event_of("message", bot_id)])
+
+        def in_turn(number: str) -> tuple[str, bytes]:
+            return next(turns)(number)
+
+        return in_turn
     if kind == "command":
         return lambda number: ("INTERACTION_CREATE", orjson.dumps(command_of(number, bot_id, GUILD, "mark")))
     bot = user_of(str(bot_id), "markov", bot=True)
@@ -123,6 +132,7 @@ async def _measure(standin: StandIn, around: Services, kind: str, core: int) -> 
         for _ in range(ROUNDS):
             for name, side in running_sides.items():
                 found[name].delays.append(await at_rate(standin, side, seconds=SECONDS))
+                assert len(found[name].delays[-1]) == int(SECONDS * RATE), f"{name}: an event was not answered"
         memory = running_sides["ours"].bot.memory() / 1e6
     return [*_figures(kind, found), Figure(f"{kind}: memory of the process", "MB", memory)]
 
@@ -174,15 +184,15 @@ async def _throughput(standin: StandIn, side: Side, *, seconds: float) -> float:
     return replies / (last - started)
 
 
-async def at_rate(standin: StandIn, side: Side, *, seconds: float) -> list[float]:
-    """Milliseconds from event to request, of each event in the order of the answers, at RATE a second.
+async def at_rate(standin: StandIn, side: Side, *, seconds: float, rate: float = RATE) -> list[float]:
+    """Milliseconds from event to request, in the order of the answers, at `rate` events a second.
 
-    Raises TimeoutError when a reply does not come.
+    An event that is not answered PATIENCE after the last one was sent is missing.
     """
     sent: dict[str, float] = {}
     delays: list[float] = []
     finished = asyncio.get_running_loop().create_future()
-    count = int(seconds * RATE)
+    count = int(seconds * rate)
 
     def on_reply(replied_to: str, when: float) -> None:
         if replied_to in sent:
@@ -193,13 +203,14 @@ async def at_rate(standin: StandIn, side: Side, *, seconds: float) -> list[float
     standin.on_reply = on_reply
     started = time.perf_counter()
     for number in range(count):
-        await asyncio.sleep(max(0.0, started + number / RATE - time.perf_counter()))
+        await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
         event_id = standin.next_id()
         frame = b"".join(side.connection.encode([side.event(event_id)]))
         sent[event_id] = time.perf_counter()
         side.connection.send(frame)
-    async with asyncio.timeout(20):
-        await finished
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await finished
     return delays
 
 

@@ -65,7 +65,7 @@ class Connection:
         for start in range(0, len(frames), at_once):
             self.send(b"".join(frames[start : start + at_once]))
             while self._transport.get_write_buffer_size() > 1 << 18:
-                await asyncio.sleep(0.0005)
+                await asyncio.sleep(0.002)
             await asyncio.sleep(0)
 
     def control(self, op: int, data: object) -> None:
@@ -176,7 +176,9 @@ class StandIn:
         user = self._user(request.headers["Authorization"])
         application = {"id": user["id"], "name": "markov", "icon": None, "description": "", "bot_public": True}
         return _json(
-            application | {"bot_require_code_grant": False, "verify_key": "00", "flags": 0, "owner": user, "team": None}
+            application
+            | {"bot_require_code_grant": False, "verify_key": "00", "flags": 0, "owner": user, "team": None}
+            | {"approximate_guild_count": len(self._guild_ids), "approximate_user_install_count": 0}
         )
 
     async def _empty_list(self, request: web.Request) -> web.Response:

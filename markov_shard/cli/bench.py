@@ -1,6 +1,9 @@
 """`markov-shard bench`: measures, against peers and bounds. The benchmarks lie in `benchmarks/` of the source tree."""
 
+import contextlib
 import importlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,19 @@ import click
 from markov_shard.cli.options import json_option, prepare, print_json
 from markov_shard.errors import MarkovShardError
 
-NAMES = ("generate", "train", "open", "reply", "learn", "scale", "before-after", "cache", "hardware", "mixed")
+NAMES = (
+    "generate",
+    "train",
+    "open",
+    "reply",
+    "sustained",
+    "learn",
+    "scale",
+    "before-after",
+    "cache",
+    "hardware",
+    "mixed",
+)
 
 
 class BenchmarkError(MarkovShardError):
@@ -26,7 +41,7 @@ class BenchmarkError(MarkovShardError):
 @click.option("--peers", is_flag=True, help="Measure the peers too, in the same run.")
 @json_option
 def command(name: str, corpus: Path | None, peers: bool, as_json: bool) -> None:
-    """Runs one benchmark. A ratio above 1: ours is better."""
+    """Runs one benchmark. A ratio above 1: ours is better. Without a chat log it measures on made text."""
     prepare("bench", quiet=True)
     module_name = name.replace("-", "_")
     try:
@@ -38,7 +53,8 @@ def command(name: str, corpus: Path | None, peers: bool, as_json: bool) -> None:
                 f"benchmark {name}: run it in a checkout of the source, where benchmarks/ is"
             ) from None
         raise BenchmarkError(f"benchmark {name} needs {error.name}: `make bench` installs it") from None
-    figures = module.run(figures_module.Setup(corpus or _corpus(), peers))
+    with contextlib.nullcontext(corpus) if corpus else _found_or_made() as text:
+        figures = module.run(figures_module.Setup(text, peers))
     if as_json:
         print_json({figure.name: _document(figure) for figure in figures})
         return
@@ -52,9 +68,16 @@ def _document(figure: Any) -> dict[str, object]:
     return {"unit": figure.unit, "ours": figure.ours, "peers": dict(figure.peers), "ratio": figure.ratio}
 
 
-def _corpus() -> Path:
-    """The chat log that the published tables were made from, where it lies beside the checkout."""
+@contextlib.contextmanager
+def _found_or_made() -> Iterator[Path]:
+    """The chat log that the published tables were made from, where it lies beside the checkout; else made text."""
     path = Path(__file__).resolve().parents[3] / "shared" / "data" / "chat-135k.jsonl.gz"
-    if not path.is_file():
-        raise BenchmarkError("name a chat log with --corpus FILE (JSON lines with `message`, gzipped or not)")
-    return path
+    if path.is_file():
+        yield path
+        return
+    click.echo("no chat log: measuring on made text, which the published tables are not of (--corpus FILE)", err=True)
+    made_text = importlib.import_module("benchmarks.made_text")
+    with tempfile.TemporaryDirectory(prefix="markov-bench-text-") as folder:
+        made = Path(folder) / "made.jsonl"
+        made_text.write_text(made)
+        yield made

@@ -1,8 +1,10 @@
 """A chain's way into memory: the file, then Redis, then Postgres, then the messages; and out of it again."""
 
 import asyncio
+import mmap
+import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
@@ -19,6 +21,7 @@ from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.registry import Guilds
 from markov_shard.shared import keys
 from markov_shard.shared.image_cache import ImageCache
+from markov_shard.store.guilds import lock_guild
 from markov_shard.store.images import ImageRow, current_images, publish_image, read_image
 from markov_shard.store.messages import StoredMessage, learn_messages
 from markov_shard.store.pool import Database
@@ -231,12 +234,42 @@ async def test_overlays_that_grow_are_counted(database: Database, redis_client: 
     assert host.guilds.memory < 1 << 20
 
 
-async def test_a_guild_larger_than_the_limit_is_served_and_then_dropped(
+def mapped_bytes(folder: Path) -> int:
+    """What this process has mapped of a folder's files, dropped ones included."""
+    lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if str(folder) in line]
+    spans = [[int(end, 16) for end in line[0].split("-")] for line in lines]
+    return sum(end - start for start, end in spans)
+
+
+async def publish_image_of(database: Database, guild_ids: Sequence[int], messages: int) -> int:
+    """Publishes the image of so many messages for each guild, which has none of them stored; returns its bytes."""
+    image = bytes(compile_chain([f"all {n} words {n}a are {n}b new {n}c" for n in range(messages)], 2))
+    async with database.transaction() as connection:
+        for guild_id in guild_ids:
+            await lock_guild(connection, guild_id)
+            row = ImageRow(guild_id, "general", 1, 1, 0, 2, 1, len(image), crc32(image))
+            await publish_image(connection, row, image)
+    return len(image)
+
+
+async def test_the_limit_holds_at_every_answer_and_a_larger_guild_is_served_and_then_dropped(
     database: Database, redis_client: Redis, tmp_path: Path
 ) -> None:
-    await publish(database, GUILD)
-    host = Host(database, redis_client, tmp_path, limit=0)
-    assert transitions(await host.guilds.chain(GUILD, OWNER)) == counted(300)
+    limit = 16 << 20
+    guilds, large = range(1, 21), 100
+    small_bytes = await publish_image_of(database, guilds, 4_000)
+    large_bytes = await publish_image_of(database, [large], 80_000)
+    assert large_bytes > limit > small_bytes > limit / 20
+    host = Host(database, redis_client, tmp_path, limit=limit)
+    rng = random.Random(1)
+    for guild in (*guilds, *guilds):
+        assert (await host.guilds.chain(guild, OWNER)).answer(rng=rng).tries
+        assert 0 < mapped_bytes(tmp_path) <= limit
+    assert (await host.guilds.chain(large, OWNER)).answer(rng=rng).tries
+    assert large_bytes <= mapped_bytes(tmp_path) <= large_bytes + mmap.PAGESIZE
     host.guilds.trim()
-    assert host.guilds.open_chains == 0
-    assert transitions(await host.guilds.chain(GUILD, OWNER)) == counted(300)
+    await host.opener.settle()
+    assert mapped_bytes(tmp_path) == 0
+    assert (await host.guilds.chain(large, OWNER)).answer(rng=rng).tries
+    assert (await host.guilds.chain(1, OWNER)).answer(rng=rng).tries
+    assert mapped_bytes(tmp_path) <= limit

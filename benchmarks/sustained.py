@@ -1,0 +1,71 @@
+"""Replies without a pause: SUSTAINED_RATE a second (300) for SUSTAINED_SECONDS (60), commands and mentions in turn.
+
+As in `reply`, but what is asked is whether the speed lasts: the worst single one of thousands, with everything that a
+shard process does meanwhile (it learns the mentions, stores them, saves its session, beats). Bare hikari then takes
+the same load for a quarter of the time: what is beyond both is the machine's.
+"""
+
+import gc
+import os
+import statistics
+
+import uvloop
+
+from benchmarks.figures import Figure, Setup
+from benchmarks.mixed import reply_clock, since
+from benchmarks.processes import off_the_measured_core, services
+from benchmarks.reply import GUILD, PLAIN, Side, at_rate, fill, sides
+from benchmarks.standin import StandIn
+from benchmarks.timing import percentile
+
+RATE = float(os.environ.get("SUSTAINED_RATE", "300"))
+SECONDS = float(os.environ.get("SUSTAINED_SECONDS", "60"))
+BUDGET_MS = 5.0
+_WARM_SECONDS = 2.0
+
+
+def run(setup: Setup) -> list[Figure]:
+    """Rate, failures and delays."""
+    gc.disable()
+    try:
+        with off_the_measured_core() as core:
+            return uvloop.run(_run(setup, core))
+    finally:
+        gc.enable()
+
+
+async def _run(setup: Setup, core: int) -> list[Figure]:
+    async with services() as around, StandIn([GUILD]) as standin:
+        await fill(around.database, setup)
+        async with sides(standin, around, "both", core) as bots:
+            for side in bots.values():
+                await at_rate(standin, side, seconds=_WARM_SECONDS, rate=RATE)
+            clock = await reply_clock(around)
+            memory = bots["ours"].bot.memory()
+            ours = await _load(standin, bots["ours"], SECONDS)
+            grown = bots["ours"].bot.memory() - memory
+            mean, _ = since(clock, await reply_clock(around))
+            bare = await _load(standin, bots[PLAIN], SECONDS / 4)
+    count = int(SECONDS * RATE)
+
+    def figure(name: str, of: float, peer: float) -> Figure:
+        return Figure(name, "ms", of, {PLAIN: peer})
+
+    return [
+        Figure("requests", "requests", count, {}, False),
+        Figure("rate", "requests/s", RATE, {}, False),
+        Figure("failures", "requests", count - len(ours)),
+        figure("mean", statistics.fmean(ours), statistics.fmean(bare)),
+        figure("median", percentile(ours, 0.5), percentile(bare, 0.5)),
+        figure("p99", percentile(ours, 0.99), percentile(bare, 0.99)),
+        figure("p99.9", percentile(ours, 0.999), percentile(bare, 0.999)),
+        figure("worst", ours[-1], bare[-1]),
+        Figure(f"over {BUDGET_MS:g} ms", "requests", sum(delay > BUDGET_MS for delay in ours)),
+        Figure("mean inside the process, from the event's arrival to the reply's handing over", "ms", mean),
+        Figure("memory grown meanwhile", "MB", grown / 1e6),
+    ]
+
+
+async def _load(standin: StandIn, side: Side, seconds: float) -> list[float]:
+    """Delays in milliseconds, ascending."""
+    return sorted(await at_rate(standin, side, seconds=seconds, rate=RATE))
