@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from discord_sim.gateway.server import Gateway
 from discord_sim.gateway.session import Session
-from discord_sim.gateway.trouble import GatewayTrouble
+from discord_sim.gateway.trouble import GatewayTrouble, Pattern
 from discord_sim.state import Json
 
 _MOST_SECONDS = 120.0
@@ -36,7 +36,7 @@ class RestFault(_Wanted):
     handled or after it (the answer is lost); `delete_channel` and `deny` change the world just before.
     """
 
-    path: str = ""
+    path: Pattern = ""
     """A regular expression that is searched for in the path."""
     method: str | None = None
     skip: int = Field(0, ge=0)
@@ -54,7 +54,6 @@ class RestFault(_Wanted):
 
     @model_validator(mode="after")
     def _does_something(self) -> RestFault:
-        re.compile(self.path)
         if not (self.status or self.latency or self.drop or self.delete_channel or self.deny):
             self.status = 503
         return self

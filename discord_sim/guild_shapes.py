@@ -130,23 +130,30 @@ def guild(of: Guild) -> Json:
     }
 
 
-def guild_create(of: Guild, viewer: int, *, every_member: bool) -> Json:
-    """GUILD_CREATE for the bot `viewer`; other members are included only with the presence intent."""
+def guild_create(of: Guild, viewer: int, *, every_member: bool, joined: bool = False) -> Json:
+    """GUILD_CREATE for the bot `viewer`; other members are included only with the presence intent.
+
+    Clients tell a guild that was just `joined` from one that has become available by the field `unavailable`.
+    """
     members = of.members.values() if every_member else [of.members[viewer]]
-    return guild(of) | {
-        "joined_at": of.joined_at,
-        "large": of.member_count > 250,
-        "unavailable": False,
-        "member_count": of.member_count,
-        "voice_states": [],
-        "members": [shapes.member(item) for item in members],
-        "channels": [channel(item, with_guild=False) for item in of.channels.values() if not item.is_thread],
-        "threads": [channel(item) for item in of.channels.values() if item.is_thread and not item.archived],
-        "presences": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
-    }
+    available: Json = {} if joined else {"unavailable": False}
+    return (
+        guild(of)
+        | available
+        | {
+            "joined_at": of.joined_at,
+            "large": of.member_count > 250,
+            "member_count": of.member_count,
+            "voice_states": [],
+            "members": [shapes.member(item) for item in members],
+            "channels": [channel(item, with_guild=False) for item in of.channels.values() if not item.is_thread],
+            "threads": [channel(item) for item in of.channels.values() if item.is_thread and not item.archived],
+            "presences": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+        }
+    )
 
 
 _LIMITED_INTENT_FLAGS = {1 << 8: 1 << 13, 1 << 1: 1 << 15, 1 << 15: 1 << 19}

@@ -67,7 +67,7 @@ class Places:
             self.add_member(guild, member, dispatch=False)
         for channel in channels:
             self.add_channel(guild, channel, dispatch=False)
-        self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild))
+        self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild, joined=True), guild))
         return guild
 
     def add_channel(
@@ -161,7 +161,7 @@ class Places:
     def _rejoin(self, guild: Guild, bot: User) -> Member:
         if bot.id not in guild.members:
             join_bot(guild, bot, self._world.ids.next())
-            self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild, application=bot.id))
+            self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild, joined=True), guild, application=bot.id))
         return guild.members[bot.id]
 
     def remove_member(self, guild: Guild, user: User) -> None:
@@ -190,8 +190,8 @@ class Places:
         else:
             self._dispatcher.send(Dispatch("GUILD_CREATE", self._whole(guild), guild, live=False))
 
-    def _whole(self, guild: Guild) -> dict[str, object]:
-        return guild_shapes.guild_create(guild, 0, every_member=True)
+    def _whole(self, guild: Guild, *, joined: bool = False) -> dict[str, object]:
+        return guild_shapes.guild_create(guild, 0, every_member=True, joined=joined)
 
     def _channel_event(self, what: str, guild: Guild, channel: Channel) -> None:
         kind = "THREAD" if channel.is_thread else "CHANNEL"

@@ -149,6 +149,8 @@ class Application:
     token: str
     privileged_intents: int = 1 << 1 | 1 << 8 | 1 << 15
     commands: dict[int | None, dict[int, Json]] = field(default_factory=dict)
+    shards: int | None = None
+    """How many `GET /gateway/bot` recommends; None: as many as its guilds need."""
 
 
 class World:

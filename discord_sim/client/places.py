@@ -118,5 +118,5 @@ class PlaceCalls(Connected):
         return as_object(await self.call("POST", "applications", {"name": name, **options}))
 
     async def edit_application(self, application_id: str, **changes: object) -> Json:
-        """Changes: `token`, `privileged_intents`, `sessions_remaining` (of today), `shard_multiple`."""
+        """Changes: `token`, `privileged_intents`, `sessions_remaining` (of today), `shards`, `shard_multiple`."""
         return as_object(await self.call("PATCH", f"applications/{application_id}", changes))

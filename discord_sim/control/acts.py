@@ -7,7 +7,8 @@ from typing import Any
 from discord_sim import guild_shapes, permissions, shapes
 from discord_sim.cdn import Cdn
 from discord_sim.ids import parse_snowflake
-from discord_sim.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction, Interactions
+from discord_sim.interaction_shapes import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from discord_sim.interactions import Interactions
 from discord_sim.rest.bodies import File
 from discord_sim.rest.command_bodies import SUB_COMMANDS
 from discord_sim.state import Application, Channel, Guild, Json, User, World
@@ -77,7 +78,7 @@ class Acts:
             message = channel.messages.get(target_id)
             if message is None:
                 raise ValueError(f"the channel has no message {target_id}")
-            resolved["messages"] = {str(target_id): self._interactions.message_shape(message)}
+            resolved["messages"] = {str(target_id): self._interactions.shapes.message(message)}
         data["resolved"] = resolved
         return self._interactions.begin(COMMAND, application, channel, user, data)
 
@@ -187,7 +188,7 @@ class Acts:
         elif kind == _CHANNEL and guild is not None and (named := guild.channels.get(found)):
             if channel_types and named.type not in channel_types:
                 raise ValueError(f"the channel {named.name!r} is not of a kind that {name!r} takes")
-            shape = self._interactions.partial_channel(named, guild.owner_id)
+            shape = self._interactions.shapes.partial_channel(named, guild.owner_id)
             resolved.setdefault("channels", {})[str(found)] = shape
         elif kind in (_ROLE, _MENTIONABLE) and guild is not None and (role := guild.roles.get(found)):
             resolved.setdefault("roles", {})[str(found)] = guild_shapes.role(role)
@@ -239,7 +240,7 @@ class Acts:
             raise ValueError(f"interaction {interaction_id} was not answered with a modal")
         rows = [self._row(shown.channel, row, values) for row in shown.modal.get("components") or ()]
         data: Json = {"custom_id": shown.modal["custom_id"], "components": [row for row in rows if row]}
-        return self._interactions.begin(MODAL, shown.application, shown.channel, user, data, shown.source)
+        return self._interactions.begin(MODAL, shown.application, shown.channel, user, data, shown.source, shown)
 
     def _row(self, channel: Channel, row: Json, values: Json) -> Json | None:
         """An action row's or a label's part of what was submitted; text displays have none."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from discord_sim.ids import parse_snowflake
+from discord_sim.parts import Parts
 from discord_sim.permissions import THREAD_TYPES
 from discord_sim.places import NewChannel, NewMember
 from discord_sim.rest.errors import ApiError, Code
 from discord_sim.state import TEXT, Application, Channel, Guild, Json, Member, Message, Overwrite, User
 
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
-
 
 class ControlPart:
     """One family of the control API's routes."""
 
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
 

@@ -61,12 +61,13 @@ class MachineryRoutes(ControlPart):
                 "invalid_in_10_minutes": rest.invalid_in_10_minutes,
                 "heartbeat_interval": gateway.heartbeat_interval,
                 "max_concurrency": gateway.max_concurrency,
+                "replay_events": gateway.replay_events,
             }
         )
 
     async def set_limits(self, request: web.Request) -> web.Response:
         """REST's `buckets`, `global_per_second`, `invalid_in_10_minutes`; the gateway's `heartbeat_interval`,
-        `max_concurrency`.
+        `max_concurrency`, `replay_events`.
         """
         wanted = (await read_body(request)).object
         rest, gateway = self._sim.limiter.limits, self._sim.gateway
@@ -80,6 +81,8 @@ class MachineryRoutes(ControlPart):
                     gateway.limits.heartbeat_interval = value
                 case "max_concurrency", int() if value > 0:
                     gateway.limits.max_concurrency = gateway.buckets.max_concurrency = value
+                case "replay_events", int() if value > 0:
+                    gateway.limits.replay_events = value
                 case _:
                     raise ValueError(f"there is no limit {name!r} of {value!r}")
         return await self.limits(request)

@@ -79,7 +79,7 @@ class PlaceRoutes(ControlPart):
         return answer({"id": str(made.id), "token": made.token}, 201)
 
     async def edit_application(self, request: web.Request) -> web.Response:
-        """`privileged_intents`, `token`, `sessions_remaining` (of today), `shard_multiple`."""
+        """`privileged_intents`, `token`, `sessions_remaining` (of today), `shards` (recommended), `shard_multiple`."""
         wanted = (await read_body(request)).object
         application = self._application(request.match_info["application"])
         if "privileged_intents" in wanted:
@@ -88,6 +88,8 @@ class PlaceRoutes(ControlPart):
             application.token = str(wanted["token"])
         if "sessions_remaining" in wanted:
             self._sim.gateway.budget(application).leave(int(wanted["sessions_remaining"]))
+        if "shards" in wanted:
+            application.shards = max(1, int(wanted["shards"]))
         if "shard_multiple" in wanted:
             self._world.shard_multiple = max(1, int(wanted["shard_multiple"]))
         return answer({"id": str(application.id), "token": application.token})

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from discord_sim.control.machinery import MachineryRoutes
 from discord_sim.control.messages import MessageRoutes
 from discord_sim.control.places import PlaceRoutes
 from discord_sim.control.uses import UseRoutes
-
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
+from discord_sim.parts import Parts
 
 
-def control_routes(sim: DiscordSim) -> list[web.RouteDef]:
+def control_routes(sim: Parts) -> list[web.RouteDef]:
     return [
         *PlaceRoutes(sim).routes(),
         *MessageRoutes(sim).routes(),

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from discord_sim.control.acts import Acts
 from discord_sim.control.base import ControlPart
 from discord_sim.ids import parse_snowflake
-from discord_sim.interactions import Interaction
+from discord_sim.interaction_shapes import Interaction
+from discord_sim.parts import Parts
 from discord_sim.rest.app import answer
 from discord_sim.rest.bodies import read_body
 from discord_sim.rest.errors import ApiError, Code
 
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
-
 
 class UseRoutes(ControlPart):
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         super().__init__(sim)
         self._acts = Acts(sim.world, sim.cdn, sim.interactions)
 
@@ -76,7 +72,7 @@ class UseRoutes(ControlPart):
         found = self._sim.interactions.get(parse_snowflake(request.match_info["interaction"]) or 0)
         if found is None:
             raise ApiError(Code.UNKNOWN_INTERACTION)
-        return answer(self._sim.interactions.describe(found))
+        return answer(self._sim.interactions.shapes.describe(found))
 
 
 def _begun(interaction: Interaction) -> web.Response:

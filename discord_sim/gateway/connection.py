@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
 
+import zstandard
 from aiohttp import web
 
 _BACKLOG_LIMIT = 100_000
+
+
+def _zlib_stream() -> Callable[[bytes], bytes]:
+    stream = zlib.compressobj()
+    return lambda frame: stream.compress(frame) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _zstd_stream() -> Callable[[bytes], bytes]:
+    stream = zstandard.ZstdCompressor().compressobj()
+    return lambda frame: stream.compress(frame) + stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+
+
+COMPRESSIONS = {"zlib-stream": _zlib_stream, "zstd-stream": _zstd_stream}
+"""Transport compressions by the name that clients ask for: one context a socket, flushed after each payload."""
 
 
 class Connection:
     """Queues frames so that a slow reader never holds up the sender; a hopelessly slow one is cut off."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None, *, compressed: bool
+        self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None, *, compression: str | None
     ) -> None:
         self._socket = socket
         self._transport = transport
-        self._deflate = zlib.compressobj() if compressed else None
+        self._compress = COMPRESSIONS[compression]() if compression in COMPRESSIONS else None
         self._frames: asyncio.Queue[bytes | tuple[int, str] | None] = asyncio.Queue()
         self._closing = False
         self.latency = 0.0
@@ -71,7 +87,7 @@ class Connection:
                 return
 
     async def _write(self, frame: bytes) -> None:
-        if self._deflate is None:
+        if self._compress is None:
             await self._socket.send_str(frame.decode())
         else:
-            await self._socket.send_bytes(self._deflate.compress(frame) + self._deflate.flush(zlib.Z_SYNC_FLUSH))
+            await self._socket.send_bytes(self._compress(frame))

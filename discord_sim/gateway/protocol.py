@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 
 from discord_sim.gateway.buckets import SendLimit
 from discord_sim.gateway.codes import Close, GatewayError, Op
-from discord_sim.gateway.connection import Connection
+from discord_sim.gateway.connection import COMPRESSIONS, Connection
 from discord_sim.gateway.identify import authenticate, read_identify
 from discord_sim.gateway.members import member_chunks
 from discord_sim.gateway.session import Session
@@ -32,8 +32,7 @@ class ClientProtocol:
         self._gateway = gateway
         self._socket = socket
         self._query = request.query
-        compressed = request.query.get("compress") == "zlib-stream"
-        self._connection = Connection(socket, request.transport, compressed=compressed)
+        self._connection = Connection(socket, request.transport, compression=request.query.get("compress"))
         self._connection.latency = gateway.trouble.latency
         self._limit = SendLimit(gateway.world.clock.monotonic)
         self._session: Session | None = None
@@ -58,10 +57,9 @@ class ClientProtocol:
     async def _converse(self) -> int | None:
         """Answer the client until one side closes; the code the client closed with, if it did."""
         try:
-            if (
-                self._query.get("v", "10") not in {"9", "10"}
-                or self._query.get("compress", "zlib-stream") != "zlib-stream"
-            ):
+            query = self._query
+            spoken = query.get("encoding", "json") == "json" and query.get("compress", "zlib-stream") in COMPRESSIONS
+            if query.get("v", "10") not in {"9", "10"} or not spoken:
                 raise GatewayError(Close.INVALID_VERSION)
             interval = int(self._gateway.limits.heartbeat_interval * 1000)
             self._send(Op.HELLO, {"heartbeat_interval": interval, "_trace": ["[]"]})
@@ -110,7 +108,7 @@ class ClientProtocol:
                 self._require_session()
             case Op.REQUEST_GUILD_MEMBERS:
                 session = self._require_session()
-                for chunk in member_chunks(self._gateway.world, _object(data)):
+                for chunk in member_chunks(self._gateway.world, _object(data), session):
                     session.dispatch("GUILD_MEMBERS_CHUNK", orjson.dumps(chunk))
             case _:
                 raise GatewayError(Close.UNKNOWN_OPCODE)

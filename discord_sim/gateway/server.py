@@ -18,7 +18,7 @@ from discord_sim.gateway.buckets import IdentifyBuckets, SessionBudget
 from discord_sim.gateway.codes import Close, Op
 from discord_sim.gateway.identify import Identify
 from discord_sim.gateway.protocol import ClientProtocol
-from discord_sim.gateway.session import Session, SessionTable
+from discord_sim.gateway.session import REPLAY_LIMIT, Session, SessionTable
 from discord_sim.gateway.trouble import Disturbance, GatewayTrouble
 from discord_sim.ids import shard_of
 from discord_sim.journal import Journal
@@ -37,6 +37,8 @@ class GatewayLimits:
     heartbeat_interval: float = 41.25
     max_concurrency: int = 16
     sessions_a_day: int = 1000
+    replay_events: int = REPLAY_LIMIT
+    """The newest events of a session that a RESUME replays; of sessions that begin from now on."""
 
 
 class Gateway:
@@ -101,7 +103,8 @@ class Gateway:
 
     def begin(self, identify: Identify) -> Session:
         """A new session; the caller attaches its socket and then calls `greet`."""
-        session = Session(identify.application, identify.shard, identify.intents, self.world.clock.monotonic)
+        now, kept = self.world.clock.monotonic, self.limits.replay_events
+        session = Session(identify.application, identify.shard, identify.intents, now, kept)
         self.sessions.add(session)
         return session
 
@@ -146,10 +149,11 @@ class Gateway:
             return b'{"id":"%d","unavailable":true}' % guild_id
         return self.guild_create(self.world.guilds.peek(guild_id), session).encoded
 
-    def guild_create(self, guild: Guild, session: Session) -> Dispatch:
+    def guild_create(self, guild: Guild, session: Session, *, joined: bool = False) -> Dispatch:
         every_member = bool(session.intents & intent_bits.GUILD_PRESENCES)
         bot = session.application.bot.id
-        return Dispatch("GUILD_CREATE", guild_shapes.guild_create(guild, bot, every_member=every_member), guild)
+        data = guild_shapes.guild_create(guild, bot, every_member=every_member, joined=joined)
+        return Dispatch("GUILD_CREATE", data, guild)
 
     def receive(self, dispatch: Dispatch) -> None:
         """Send an event to each session that serves its guild, has its intent and can see its channel."""
@@ -163,8 +167,13 @@ class Gateway:
             if needed and not session.intents & needed:
                 continue
             if self._may_see(session.application, dispatch):
-                own = self.guild_create(guild, session) if dispatch.t == "GUILD_CREATE" and guild else dispatch
-                self._send(session, own)
+                self._send(session, self._own(session, dispatch))
+
+    def _own(self, session: Session, dispatch: Dispatch) -> Dispatch:
+        """The event as this session gets it: of a guild it is shown its own member, and others by its intents."""
+        if dispatch.t != "GUILD_CREATE" or dispatch.guild is None:
+            return dispatch
+        return self.guild_create(dispatch.guild, session, joined="unavailable" not in dispatch.d)
 
     def readers_of(self, channel: Channel) -> list[tuple[Session, bool]]:
         """The sessions that get what members write in a guild's channel, and whether without its content."""

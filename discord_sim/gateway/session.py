@@ -61,7 +61,12 @@ class Session:
     """One IDENTIFY's worth of gateway: survives its socket for RESUME_SECONDS."""
 
     def __init__(
-        self, application: Application, shard: tuple[int, int], intents: int, clock: Callable[[], float]
+        self,
+        application: Application,
+        shard: tuple[int, int],
+        intents: int,
+        clock: Callable[[], float],
+        replay_events: int = REPLAY_LIMIT,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.application = application
@@ -69,7 +74,7 @@ class Session:
         self.intents = intents
         self.seq = 0
         self.resumes = 0
-        self.buffer = ReplayBuffer()
+        self.buffer = ReplayBuffer(replay_events)
         self._clock = clock
         self._socket: Socket | None = None
         self._lost_at = clock()

@@ -7,10 +7,20 @@ import re
 from collections import defaultdict
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discord_sim.dispatch import Dispatch
 
+
+def _compiles(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from None
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -33,7 +43,7 @@ class GatewayTrouble(BaseModel):
     reorder: Chance = 0.0
     """An event comes after the one that follows it (or 50 ms late, when none does)."""
     drop: Chance = 0.0
-    events: str = "^MESSAGE_"
+    events: Pattern = "^MESSAGE_"
     seed: int = 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
@@ -12,17 +11,19 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import ValidationError
 
 from discord_sim.faults import RestFault
+from discord_sim.parts import Parts
 from discord_sim.rest.bodies import form_of
 from discord_sim.rest.errors import ApiError, Code
 from discord_sim.rest.limits import Verdict
 from discord_sim.state import Application, Json
 
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
-
 API = r"/api/{version:v10|v9}"
 _APPLICATION = web.RequestKey("application", Application)
 _RECORDED_BYTES = 256 << 10
+_CUT = 499
+"""What the log says of an answer that nobody heard."""
+_FROM_DISCORD = {"Via": "1.1 google"}
+"""Libraries take a 429 without it for a ban by Cloudflare, and do not try again."""
 
 
 def answer(document: object, status: int = 200) -> web.Response:
@@ -39,7 +40,7 @@ def application_of(request: web.Request) -> Application:
     return found
 
 
-def rest_middleware(sim: DiscordSim) -> Middleware:
+def rest_middleware(sim: Parts) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/api/"):
@@ -51,7 +52,7 @@ def rest_middleware(sim: DiscordSim) -> Middleware:
     return middleware
 
 
-async def _api(sim: DiscordSim, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _api(sim: Parts, request: web.Request, handler: Handler) -> web.StreamResponse:
     address = request.remote or ""
     if wait := sim.limiter.banned(address):
         return web.Response(
@@ -69,7 +70,8 @@ async def _api(sim: DiscordSim, request: web.Request, handler: Handler) -> web.S
         response, verdict = await _handled(sim, request, handler)
         if fault is not None and fault.drop == "after":
             response = _cut(request)
-    response.headers.update(verdict.headers)
+    _check_answer(sim, request, response)
+    response.headers.update(verdict.headers | _FROM_DISCORD)
     sim.limiter.count_invalid(address, response.status, verdict.scope)
     entry: Json = {"method": request.method, "path": request.path, "status": response.status}
     if sim.journal.recording:
@@ -88,7 +90,7 @@ def _failure(fault: RestFault, status: int) -> tuple[web.StreamResponse, Verdict
 def _too_many(verdict: Verdict) -> tuple[web.StreamResponse, Verdict]:
     is_global = verdict.scope == "global"
     wait = round(verdict.retry_after, 3)
-    body = {"message": "You are being rate limited.", "retry_after": wait, "global": is_global}
+    body = {"message": "You are being rate limited.", "code": 0, "retry_after": wait, "global": is_global}
     headers = (
         verdict.headers | {"Retry-After": str(math.ceil(wait))} | ({"X-RateLimit-Global": "true"} if is_global else {})
     )
@@ -99,7 +101,7 @@ def _cut(request: web.Request) -> web.StreamResponse:
     """The client loses its connection and hears nothing."""
     if request.transport is not None:
         request.transport.abort()
-    return web.Response(status=499)
+    return web.Response(status=_CUT)
 
 
 async def _recorded(request: web.Request) -> Json:
@@ -116,7 +118,7 @@ async def _recorded(request: web.Request) -> Json:
         return {"body": None}
 
 
-async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> tuple[web.StreamResponse, Verdict]:
+async def _handled(sim: Parts, request: web.Request, handler: Handler) -> tuple[web.StreamResponse, Verdict]:
     """The route's answer, or Discord's error for what was wrong."""
     verdict = Verdict({})
     try:
@@ -127,9 +129,7 @@ async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> t
             verdict = _check_limits(sim, request, counts_globally=not open_to_all)
             if verdict.scope is not None:
                 return _too_many(verdict)
-        response = await handler(request)
-        _check_answer(sim, request, response)
-        return response, verdict
+        return await handler(request), verdict
     except ApiError as raised:
         error = raised
     except web.HTTPNotFound:
@@ -138,20 +138,20 @@ async def _handled(sim: DiscordSim, request: web.Request, handler: Handler) -> t
         error = ApiError(Code.METHOD_NOT_ALLOWED)
     except web.HTTPRequestEntityTooLarge:
         error = ApiError(Code.ENTITY_TOO_LARGE)
-    response = answer(error.body(), error.status)
-    _check_answer(sim, request, response)
-    return response, verdict
+    return answer(error.body(), error.status), verdict
 
 
-def _check_answer(sim: DiscordSim, request: web.Request, response: web.StreamResponse) -> None:
+def _check_answer(sim: Parts, request: web.Request, response: web.StreamResponse) -> None:
     """Writes down where an answer is not as Discord's document says, when tests gave us the document."""
-    if sim.contract is not None and isinstance(response, web.Response) and isinstance(response.body, bytes | None):
+    if response.status == _CUT or not isinstance(response, web.Response):
+        return
+    if sim.contract is not None and isinstance(response.body, bytes | None):
         path = request.path.removeprefix("/api/").partition("/")[2]
         found = sim.contract.violations(request.method, path, response.status, response.body)
         sim.violations += found
 
 
-def _check_limits(sim: DiscordSim, request: web.Request, *, counts_globally: bool) -> Verdict:
+def _check_limits(sim: Parts, request: web.Request, *, counts_globally: bool) -> Verdict:
     resource, named = request.match_info.route.resource, request.match_info
     route = request.path if resource is None else resource.canonical
     majors = (named.get("channel"), named.get("guild"), named.get("webhook"), named.get("token"))
@@ -166,7 +166,7 @@ def _is_open(path: str) -> bool:
     return parts[:1] in (["interactions"], ["webhooks"]) or parts == ["gateway"]
 
 
-def _authorised(sim: DiscordSim, request: web.Request) -> Application:
+def _authorised(sim: Parts, request: web.Request) -> Application:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     application = sim.world.by_token(token) if scheme == "Bot" and token else None
     if application is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from discord_sim import guild_shapes, permissions
+from discord_sim.parts import Parts
 from discord_sim.permissions import PRIVATE_THREAD
 from discord_sim.places import NewChannel
 from discord_sim.rest.app import API, answer, application_of, no_content
@@ -17,16 +16,13 @@ from discord_sim.rest.guild_bodies import ChannelChanges, NewOverwrite, NewThrea
 from discord_sim.rest.validation import read
 from discord_sim.state import DM, TEXT, Channel, Guild, Json, Overwrite
 
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
-
 _CHANNEL = API + "/channels/{channel}"
 PUBLIC_THREAD = 11
 _HOLDS_THREADS = frozenset({0, 5})
 
 
 class Channels:
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
 

@@ -145,6 +145,7 @@ class NewCommand(Wanted):
     contexts: Annotated[list[Literal[0, 1, 2]], Field(min_length=1), AfterValidator(distinct)] | None = None
     integration_types: Annotated[list[Literal[0, 1]], Field(min_length=1), AfterValidator(distinct)] | None = None
     nsfw: bool | None = None
+    handler: Literal[1, 2] | None = None
 
     @property
     def kind(self) -> int:

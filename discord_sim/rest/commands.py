@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
+from discord_sim.parts import Parts
 from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
 from discord_sim.rest.command_bodies import NewCommand
@@ -14,14 +15,11 @@ from discord_sim.rest.find import find_guild, id_in
 from discord_sim.rest.validation import read
 from discord_sim.state import Application, Json
 
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
-
 MAX_COMMANDS = 100
 
 
 class Commands:
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
 

@@ -43,6 +43,11 @@ def query_id(request: web.Request, name: str) -> int | None:
     return found
 
 
+def query_flag(request: web.Request, name: str) -> bool:
+    """Whether a yes-or-no of the query says yes, in one of the ways that libraries write it."""
+    return request.query.get(name, "").lower() in {"true", "1"}
+
+
 def find_guild(world: World, request: web.Request) -> Guild:
     """The guild, if the bot is in it."""
     guild = world.guilds.get(id_in(request, "guild"))

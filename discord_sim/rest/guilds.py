@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from discord_sim import guild_shapes, permissions, shapes
+from discord_sim.parts import Parts
 from discord_sim.places import NewChannel
 from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
 from discord_sim.rest.channels import change
 from discord_sim.rest.errors import ApiError, Code, invalid
-from discord_sim.rest.find import find_guild, id_in, limit_of, query_id
-from discord_sim.rest.guild_bodies import MemberChanges, NewGuildChannel, RoleChanges
+from discord_sim.rest.find import find_guild, id_in, limit_of, query_flag, query_id
+from discord_sim.rest.guild_bodies import MemberChanges, NewGuildChannel, OwnMemberChanges, RoleChanges
 from discord_sim.rest.validation import read
 from discord_sim.state import CATEGORY, TEXT, Guild, Member, Role
-
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
 
 _GUILD = API + "/guilds/{guild}"
 
 
 class Guilds:
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
 
@@ -62,7 +58,7 @@ class Guilds:
     async def guild(self, request: web.Request) -> web.Response:
         guild = find_guild(self._world, request)
         counts = {"approximate_member_count": guild.member_count, "approximate_presence_count": len(guild.members)}
-        return answer(guild_shapes.guild(guild) | (counts if request.query.get("with_counts") == "true" else {}))
+        return answer(guild_shapes.guild(guild) | (counts if query_flag(request, "with_counts") else {}))
 
     async def nothing(self, request: web.Request) -> web.Response:
         """Emojis and stickers: there are none here."""
@@ -129,7 +125,7 @@ class Guilds:
 
     async def edit_me(self, request: web.Request) -> web.Response:
         guild = self._allowed(request, permissions.CHANGE_NICKNAME)
-        wanted = read(MemberChanges, (await read_body(request)).json)
+        wanted = read(OwnMemberChanges, (await read_body(request)).json)
         member = guild.members[application_of(request).bot.id]
         if "nick" in wanted.given:
             member.nick = wanted.nick or None
@@ -144,9 +140,10 @@ class Guilds:
             member.nick = wanted.nick or None
         if wanted.roles is not None:
             self._allowed(request, permissions.MANAGE_ROLES)
-            if unknown := [role for role in wanted.roles if role not in guild.roles]:
+            roles = [role for role in wanted.roles if role is not None]
+            if unknown := [role for role in roles if role not in guild.roles]:
                 raise invalid("roles", "ROLE_UNKNOWN", f"Unknown role {unknown[0]}")
-            member.roles = list(dict.fromkeys(wanted.roles))
+            member.roles = roles
         self._sim.roles.changed_member(guild, member)
         return answer(shapes.member(member))
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
-from discord_sim.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from discord_sim.interaction_shapes import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from discord_sim.parts import Parts
 from discord_sim.rest.app import API, answer, no_content
 from discord_sim.rest.bodies import Body, read_body
 from discord_sim.rest.command_bodies import Choice
-from discord_sim.rest.components import CustomId, read_modal_components
+from discord_sim.rest.component_bodies import CustomId
+from discord_sim.rest.components import read_modal_components
 from discord_sim.rest.drafts import read_changes, read_draft
 from discord_sim.rest.errors import ApiError, Code, invalid
-from discord_sim.rest.find import id_in
+from discord_sim.rest.find import id_in, query_flag
 from discord_sim.rest.validation import Wanted, read
 from discord_sim.rest.webhooks import Webhooks
 from discord_sim.state import Json, Message
-
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
 
 _WEBHOOK = API + "/webhooks/{webhook}/{token}"
 _ANSWERS = {
@@ -48,7 +47,7 @@ class _Deferral(Wanted):
 
 
 class InteractionAnswers:
-    def __init__(self, sim: DiscordSim, webhooks: Webhooks) -> None:
+    def __init__(self, sim: Parts, webhooks: Webhooks) -> None:
         self._sim = sim
         self._interactions = sim.interactions
         self._webhooks = webhooks
@@ -82,7 +81,7 @@ class InteractionAnswers:
         if not isinstance(kind, int) or interaction.type not in _ANSWERS.get(kind, ()):
             raise invalid("type", "BASE_TYPE_CHOICES", "This interaction cannot be answered like that.")
         self._answer(interaction, kind, Body(body.object.get("data") or {}, body.files))
-        if request.query.get("with_response") != "true":
+        if not query_flag(request, "with_response"):
             return no_content()
         return answer(self._result(interaction, kind))
 

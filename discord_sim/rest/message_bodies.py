@@ -55,6 +55,8 @@ class MessageChanges(Wanted):
     allowed_mentions: Annotated[AllowedMentions, AfterValidator(_exclusive)] | None = None
     components: Any = None
     attachments: Annotated[list[AttachmentPart], Field(max_length=10)] | None = None
+    sticker_ids: Annotated[list[Snowflake], Field(max_length=3)] | None = None
+    poll: dict[str, Any] | None = None
 
 
 def _nonce(value: Any) -> str | int | None:
@@ -70,8 +72,6 @@ class NewMessage(MessageChanges):
     nonce: Annotated[Any, AfterValidator(_nonce)] = None
     enforce_nonce: bool | None = None
     message_reference: Reference | None = None
-    sticker_ids: Annotated[list[Snowflake], Field(max_length=3)] | None = None
-    poll: Any = None
 
 
 class WebhookMessage(NewMessage):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from aiohttp import web
+from pydantic import AfterValidator
 
 from discord_sim import permissions, shapes
 from discord_sim.ids import seconds_of
+from discord_sim.parts import Parts
 from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
 from discord_sim.rest.drafts import read_changes, read_draft
 from discord_sim.rest.errors import ApiError, Code, invalid
 from discord_sim.rest.find import find_channel, find_message, id_in, limit_of, query_id
-from discord_sim.rest.validation import Snowflake, Wanted, read
-
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
+from discord_sim.rest.validation import Snowflake, Wanted, distinct, read
 
 _CHANNEL = API + "/channels/{channel}"
 _MOST_PINS = 50
@@ -27,11 +26,11 @@ _BULK_AGE_SECONDS = 14 * 24 * 3600
 
 
 class _BulkDelete(Wanted):
-    messages: list[Snowflake]
+    messages: Annotated[list[Snowflake], AfterValidator(distinct)]
 
 
 class Messages:
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
+from discord_sim.parts import Parts
 from discord_sim.rest.channels import Channels
 from discord_sim.rest.commands import Commands
 from discord_sim.rest.guilds import Guilds
@@ -14,11 +13,8 @@ from discord_sim.rest.messages import Messages
 from discord_sim.rest.users import Users
 from discord_sim.rest.webhooks import Webhooks
 
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
 
-
-def rest_routes(sim: DiscordSim) -> list[web.RouteDef]:
+def rest_routes(sim: Parts) -> list[web.RouteDef]:
     webhooks = Webhooks(sim)
     return [
         *Users(sim).routes(),

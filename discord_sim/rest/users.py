@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
 from discord_sim import guild_shapes, shapes
 from discord_sim.gateway.identify import GUILDS_PER_SHARD
+from discord_sim.parts import Parts
 from discord_sim.permissions import in_guild
 from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
 from discord_sim.rest.errors import ApiError, Code, invalid
-from discord_sim.rest.find import find_guild, id_in, limit_of, query_id
+from discord_sim.rest.find import find_guild, id_in, limit_of, query_flag, query_id
 from discord_sim.rest.validation import Snowflake, Wanted, read
 from discord_sim.state import Application, Json
-
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
 
 _MAX_REFRESHED = 50
 
 
 class _Profile(Wanted):
-    username: Annotated[str, StringConstraints(min_length=2, max_length=32)] | None = None
+    username: Annotated[str, StringConstraints(min_length=2, max_length=32)] = ""
+    avatar: str | None = None
+    banner: str | None = None
 
 
 class _Recipient(Wanted):
@@ -37,7 +37,7 @@ class _Urls(Wanted):
 
 
 class Users:
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
 
@@ -64,12 +64,13 @@ class Users:
 
     async def gateway_bot(self, request: web.Request) -> web.Response:
         limits = self._sim.gateway.limits
-        budget = self._sim.gateway.budget(application_of(request))
-        shards = max(1, math.ceil(self._guild_count(application_of(request)) / (GUILDS_PER_SHARD * 0.4)))
+        application = application_of(request)
+        budget = self._sim.gateway.budget(application)
+        needed = max(1, math.ceil(self._guild_count(application) / (GUILDS_PER_SHARD * 0.4)))
         return answer(
             {
                 "url": self._sim.gateway.url,
-                "shards": shards,
+                "shards": application.shards or needed,
                 "session_start_limit": {
                     "total": budget.total,
                     "remaining": budget.remaining,
@@ -84,7 +85,7 @@ class Users:
 
     async def edit_me(self, request: web.Request) -> web.Response:
         bot, wanted = application_of(request).bot, read(_Profile, (await read_body(request)).json)
-        if wanted.username is not None:
+        if wanted.username:
             bot.username = wanted.username
         return answer(shapes.own_user(bot))
 
@@ -98,7 +99,7 @@ class Users:
         found = sorted(guild_id for guild_id in self._world.guilds.of_member(bot) if guild_id > after)
         if before is not None:
             found = [guild_id for guild_id in found if guild_id < before][-limit:]
-        counted = request.query.get("with_counts") == "true"
+        counted = query_flag(request, "with_counts")
         return answer([self._partial_guild(guild_id, bot, counted=counted) for guild_id in found[:limit]])
 
     def _partial_guild(self, guild_id: int, bot: int, *, counted: bool) -> Json:

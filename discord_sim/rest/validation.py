@@ -32,6 +32,13 @@ def distinct(values: list[Any]) -> list[Any]:
     return values
 
 
+def no_boolean(value: Any) -> Any:
+    """For a choice of numbers, of which Python thinks that true and false are two."""
+    if isinstance(value, bool):
+        raise fault("NUMBER_TYPE_COERCE", f"Value {value!r} is not int.")
+    return value
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 

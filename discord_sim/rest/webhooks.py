@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from discord_sim import permissions, shapes
+from discord_sim.parts import Parts
 from discord_sim.rest.app import API, answer, application_of, no_content
 from discord_sim.rest.bodies import read_body
 from discord_sim.rest.drafts import read_changes, read_draft, read_new
 from discord_sim.rest.errors import ApiError, Code
-from discord_sim.rest.find import find_channel, find_guild, id_in
+from discord_sim.rest.find import find_channel, find_guild, id_in, query_flag
 from discord_sim.rest.guild_bodies import NewWebhook, WebhookChanges
 from discord_sim.rest.message_bodies import WebhookMessage
 from discord_sim.rest.validation import read
 from discord_sim.state import Application, Channel, Json, Message, User
-
-if TYPE_CHECKING:
-    from discord_sim.server import DiscordSim
 
 _INCOMING = 1
 
@@ -37,7 +34,7 @@ class Webhook:
 class Webhooks:
     """The routes for their owners, and what a request with a webhook's token does; interactions have their own."""
 
-    def __init__(self, sim: DiscordSim) -> None:
+    def __init__(self, sim: Parts) -> None:
         self._sim = sim
         self._world = sim.world
         self._webhooks: dict[int, Webhook] = {}
@@ -132,7 +129,7 @@ class Webhooks:
         draft.webhook_id, draft.application_id = webhook.id, webhook.made_by.id
         author = User(webhook.id, wanted.username or webhook.name, bot=True)
         message = self._sim.chat.post(webhook.channel, author, draft)
-        if request.query.get("wait") != "true":
+        if not query_flag(request, "wait"):
             return no_content()
         return answer(self._sim.shapes.message(message))
 
