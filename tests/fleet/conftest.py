@@ -1,7 +1,6 @@
 """A fleet of real processes against the stand-in for Discord, real Postgres and real Redis."""
 
 import argparse
-import asyncio
 import collections
 import decimal
 import functools
@@ -14,7 +13,6 @@ import os
 import random
 import statistics
 import subprocess
-import sys
 import textwrap
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -26,26 +24,16 @@ from discord_sim import DEMO_TOKEN
 from discord_sim.client import SimClient
 from markov_shard.store.pool import Database
 from tests.fleet.processes import SHARD_COUNT, Fleet
+from tests.standin import stand_in_process
 
-OPENAPI = Path(__file__).parents[3] / "shared" / "discord" / "openapi.json"
 CHAT = Path(__file__).parents[3] / "shared" / "data" / "chat-135k.jsonl.gz"
 
 
 @pytest.fixture
-async def sim(tmp_path: Path) -> AsyncIterator[SimClient]:
+async def sim() -> AsyncIterator[SimClient]:
     """The stand-in, in a process of its own, without any guild of the demo."""
-    check = ("--check-answers", str(OPENAPI)) if OPENAPI.is_file() else ()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "discord_sim", "--port", "0", *check, stdout=asyncio.subprocess.PIPE, stderr=None
-    )
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).decode()
-    assert "listening on" in line
-    async with SimClient(line.split()[-1]) as client:
+    async with stand_in_process() as client:
         yield client
-        assert await client.violations() == []
-    process.terminate()
-    await process.wait()
 
 
 @pytest.fixture

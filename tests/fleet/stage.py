@@ -5,13 +5,12 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from discord_sim import DEMO_BOT_ID, DEMO_TOKEN
-from discord_sim.client import SimClient
 from markov_shard.ranges import shard_of
 from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.migrate import migrate
@@ -20,6 +19,7 @@ from markov_shard.store.shard_plan import read_plan
 from tests.fleet.processes import Fleet
 from tests.fleet.stage_postgres import PostgresServer
 from tests.redis_servers import redis_servers
+from tests.standin import stand_in_process
 
 SHARDS = ("shard-1", "shard-2", "shard-3", "shard-4")
 COORDINATORS = ("coordinator-1", "coordinator-2")
@@ -129,7 +129,7 @@ class Stage:
         url, _ = await asyncio.gather(self.postgres.start(), self.redis.start())
         await migrate(url)
         self.database = await self._stack.enter_async_context(await Database.open(url, size=2))
-        self.sim = await self._stack.enter_async_context(_running_sim())
+        self.sim = await self._stack.enter_async_context(stand_in_process())
         environment = {
             "PATH": str(Path(sys.executable).parent),
             "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -324,22 +324,6 @@ class Stage:
         for guild_id in guild_ids:
             status, out, error = await self.fleet.command("chain", str(guild_id), "--verify", "--json")
             assert status == 0, out + error
-
-
-@contextlib.asynccontextmanager
-async def _running_sim() -> AsyncIterator[SimClient]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "discord_sim", "--port", "0", stdout=asyncio.subprocess.PIPE, stderr=None
-    )
-    try:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        assert "listening on" in line
-        async with SimClient(line.split()[-1]) as client:
-            yield client
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

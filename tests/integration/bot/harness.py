@@ -12,12 +12,9 @@ from typing import Any
 from discord_sim import DEMO_BOT_ID, DEMO_TOKEN, permissions
 from discord_sim.chat import Draft
 from discord_sim.control.acts import Acts
-from discord_sim.demo import add_application
-from discord_sim.gateway.server import GatewayLimits
-from discord_sim.interactions import Interaction
+from discord_sim.interaction_shapes import Interaction
 from discord_sim.places import NewChannel, NewMember
 from discord_sim.rest.bodies import File
-from discord_sim.rest.limits import RestLimits
 from discord_sim.server import DiscordSim
 from discord_sim.state import Channel, Guild, Message, Overwrite, User
 from markov_shard.bot.registration import register_commands
@@ -30,6 +27,7 @@ from markov_shard.shared.connect import connect_redis
 from markov_shard.shared.identify import Permit
 from markov_shard.store.epochs import take_epoch
 from markov_shard.store.pool import Database
+from tests.standin import no_limits, stand_in
 
 Json = dict[str, Any]
 PATIENCE = 20.0
@@ -278,12 +276,7 @@ class Server:
 @contextlib.asynccontextmanager
 async def running_bot(database_url: str, redis_url: str, folder: Path, **settings: Any) -> AsyncIterator[Bot]:
     """A bot with one shard, connected; `settings` are those that a test needs to differ."""
-    sim = DiscordSim(
-        limits=GatewayLimits(max_concurrency=16),
-        rest_limits=RestLimits(buckets=False, global_per_second=None, invalid_in_10_minutes=None),
-    )
-    add_application(sim)
-    async with sim.serving(), await Database.open(database_url, size=8) as database:
+    async with stand_in(rest_limits=no_limits()) as sim, await Database.open(database_url, size=8) as database:
         redis = await connect_redis(redis_url, name="tests")
         chosen = Settings(
             token=DEMO_TOKEN,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,8 +12,8 @@ from referencing.jsonschema import DRAFT202012
 
 from discord_sim.journal import Journal
 from discord_sim.rest.contract import Contract
+from tests.standin import discord_document
 
-OPENAPI = Path(__file__).parents[4] / "shared" / "discord" / "openapi.json"
 _ROOT = "urn:discord"
 _API = "/api/v10"
 _UNDOCUMENTED = frozenset({"POST /attachments/refresh-urls"})
@@ -29,7 +28,7 @@ class RequestChecker:
     def __init__(self) -> None:
         self._seen: WeakKeyDictionary[Journal, int] = WeakKeyDictionary()
         self._answered: set[str] = set()
-        self._contract = Contract.read(OPENAPI) if OPENAPI.is_file() else None
+        self._contract = discord_document()
         self._validator = cache(self._make_validator)
         self.checked = 0
         """Bodies that were compared with the document."""

@@ -10,9 +10,10 @@ import pytest
 from hikari.impl import shard as hikari_shard
 
 from discord_sim import DEMO_TOKEN
-from discord_sim.demo import add_application, add_demo
+from discord_sim.demo import add_demo
 from discord_sim.server import DiscordSim
 from markov_shard.bot.gateway import FleetBot, FleetShard, SentNotice
+from tests.standin import stand_in
 
 
 class Unnoticed:
@@ -48,10 +49,8 @@ class AnyTime:
 
 @pytest.fixture
 async def sim() -> AsyncIterator[DiscordSim]:
-    made = DiscordSim()
-    add_application(made)
-    add_demo(made)
-    async with made.serving():
+    async with stand_in() as made:
+        add_demo(made)
         yield made
 
 

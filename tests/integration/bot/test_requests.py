@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from discord_sim.state import Json
-from tests.integration.bot.requests import OPENAPI, RequestChecker, limits
+from tests.integration.bot.requests import RequestChecker, limits
+from tests.standin import OPENAPI
 
 MENTIONS: Json = {"allowed_mentions": {"parse": []}}
 MESSAGE: Json = {"content": "hello", **MENTIONS}

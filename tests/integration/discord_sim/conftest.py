@@ -1,41 +1,23 @@
 """A stand-in in the test's own process, its answers checked against Discord's document where that is at hand."""
 
 from collections.abc import AsyncIterator
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from discord_sim import DEMO_TOKEN
 from discord_sim.client import SimClient
-from discord_sim.demo import add_application
-from discord_sim.rest.contract import Contract
-from discord_sim.rest.limits import RestLimits
 from discord_sim.server import DiscordSim
 from tests.integration.discord_sim.rest_client import RestClient
+from tests.standin import no_limits, stand_in
 
-OPENAPI = Path(__file__).parents[4] / "shared" / "discord" / "openapi.json"
-
-
-@cache
-def discord_document() -> Contract | None:
-    """Discord's own document; None where it does not lie beside the checkout."""
-    return Contract.read(OPENAPI) if OPENAPI.is_file() else None
+GUILDS = (180_000_000_000 << 22, 180_000_000_001 << 22)
+"""One on each of two shards."""
 
 
 @pytest.fixture
-def rest_limits() -> RestLimits:
-    """No limits, except in the tests of limits."""
-    return RestLimits(buckets=False, global_per_second=None, invalid_in_10_minutes=None)
-
-
-@pytest.fixture
-async def sim(rest_limits: RestLimits) -> AsyncIterator[DiscordSim]:
-    made = DiscordSim(rest_limits=rest_limits, contract=discord_document())
-    add_application(made)
-    async with made.serving():
+async def sim() -> AsyncIterator[DiscordSim]:
+    async with stand_in(rest_limits=no_limits()) as made:
         yield made
-    assert made.violations == []
 
 
 @pytest.fixture
@@ -70,3 +52,16 @@ class Place:
         self.owner = owner
         self.member = member
         self.bot = bot
+
+
+async def two_guilds(client: SimClient) -> list[Place]:
+    """A guild on each of two shards, in which the bot may do everything."""
+    found = []
+    for guild_id in GUILDS:
+        people = [{"username": "olga", "admin": True}, {"username": "mira"}]
+        made = await client.create_guild("Tests", guild_id=guild_id, channels=[{"name": "general"}], members=people)
+        ids = {member["username"]: member["id"] for member in made["members"]}
+        bot_role = next(role for role in made["roles"] if role["name"] == "Markov")
+        await client.edit_role(made["id"], bot_role["id"], permissions=8)
+        found.append(Place(made["id"], made["channels"][0]["id"], ids["olga"], ids["mira"], ids["Markov"]))
+    return found

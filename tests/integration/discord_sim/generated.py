@@ -80,9 +80,10 @@ class Generator:
         return {name: self.right(schema["properties"][name], depth + 1) for name in names}
 
     def _array(self, schema: dict[str, Any], depth: int) -> list[Any]:
-        low = schema.get("minItems", 0)
+        low, unique = schema.get("minItems", 0), schema.get("uniqueItems")
         high = max(low, min(schema.get("maxItems", _MOST_ITEMS), _MOST_ITEMS if depth < _DEEPEST else low))
-        return [self.right(schema.get("items", {}), depth + 1) for _ in range(self._rng.randint(low, high))]
+        drawn = [self.right(schema.get("items", {}), depth + 1) for _ in range(self._rng.randint(low, high))]
+        return [item for place, item in enumerate(drawn) if item not in drawn[:place]] if unique else drawn
 
     def _string(self, schema: dict[str, Any], depth: int) -> str:
         match schema.get("format"):

@@ -17,9 +17,9 @@ from discord_sim.rest.routes import rest_routes
 from discord_sim.rest.validation import Wanted
 from discord_sim.server import DiscordSim
 from discord_sim.state import Message, Overwrite
-from tests.integration.discord_sim.conftest import discord_document
 from tests.integration.discord_sim.generated import Generator
 from tests.integration.discord_sim.rest_client import RestClient
+from tests.standin import discord_document
 
 ROUTES = sorted({(r.method, r.path.removeprefix(API)) for r in rest_routes(DiscordSim()) if r.method != "HEAD"})
 EACH = 8
@@ -42,7 +42,7 @@ OWN_SCHEMAS: dict[tuple[str, str], type[Wanted]] = {
 class World:
     """A guild with one of everything, made anew for each request so that none is spoilt by an earlier one."""
 
-    def __init__(self, sim: DiscordSim, rng: random.Random) -> None:
+    def __init__(self, sim: DiscordSim, rng: random.Random, kind: int | None = None) -> None:
         self._rng = rng
         guild = sim.places.add_guild(
             "Full", [NewChannel("general")], [NewMember("olga", admin=True), NewMember("mira")]
@@ -59,15 +59,19 @@ class World:
         sim.chat.pin(channel, own, pinned=True)
         for emoji in ("🙂", "blob:12345"):
             sim.chat.react(channel, own, bot, emoji, add=True)
-        kind = rng.choice((11, 12))
-        new = NewChannel("talk", type=kind, parent_id=channel.id, archived=rng.random() < 0.5, owner_id=bot.id)
+        new = NewChannel(
+            "talk", type=rng.choice((11, 12)), parent_id=channel.id, archived=rng.random() < 0.5, owner_id=bot.id
+        )
         thread = sim.places.add_channel(guild, new)
         application = sim.world.applications[DEMO_BOT_ID]
         command = {"id": str(sim.world.ids.next()), "name": "say", "type": 1, "description": "Says"}
         application.commands.setdefault(None, {})[int(command["id"])] = command | MORE
         source: Message | None = own
         data: dict[str, Any] = {"name": "say", "custom_id": "x"}
-        interaction = sim.interactions.begin(rng.choice((2, 3, 4, 5)), application, channel, member.user, data, source)
+        kind = kind or rng.choice((2, 3, 4, 5))
+        act = (application, channel, member.user, data, source)
+        trigger = sim.interactions.begin(2, *act) if kind == 5 else None
+        interaction = sim.interactions.begin(kind, *act, trigger)
         self.ids = [str(i) for i in (guild.id, channel.id, thread.id, said.id, own.id, role.id, member.user.id, bot.id)]
         self.fixed = {
             "application": str(DEMO_BOT_ID), "guild": str(guild.id),
@@ -77,6 +81,9 @@ class World:
             "command": command["id"],
             "webhook": str(DEMO_BOT_ID), "interaction": str(interaction.id), "token": interaction.token,
         }  # fmt: skip
+
+    def coin(self) -> bool:
+        return self._rng.random() < 0.5
 
     @staticmethod
     def _file(sim: DiscordSim, channel_id: int) -> Any:

@@ -11,21 +11,19 @@ import pytest
 from redis.asyncio import Redis
 
 from discord_sim import DEMO_TOKEN
-from discord_sim.demo import add_application
 from discord_sim.server import DiscordSim
 from markov_shard.rest_limits import budget_finding, keep_to, limit_of
 from markov_shard.shared import keys
 from markov_shard.shared.connect import connect_redis
 from markov_shard.shared.rest_budget import RestBudget, RestPausedError
+from tests.standin import stand_in
 
 PER_SECOND = 50
 
 
 @pytest.fixture
 async def sim() -> AsyncIterator[DiscordSim]:
-    made = DiscordSim()
-    add_application(made)
-    async with made.serving():
+    async with stand_in() as made:
         yield made
 
 
