@@ -14,14 +14,13 @@ from markov_shard.shared.news import News, What, announce
 from markov_shard.shared.rest_budget import RestBudget
 from markov_shard.store.authors import authorless
 from markov_shard.store.claims import finish_job, require_claim
-from markov_shard.store.guilds import read_guild
 from markov_shard.store.jobs import Job, JobKind, note
 from markov_shard.training.authors import Authors
 from markov_shard.training.discord_pages import Pages
 from markov_shard.training.downloads import allowed_hosts, download
 from markov_shard.training.forgetting import purge_guild, scrub_images
 from markov_shard.training.history import History
-from markov_shard.training.importing import begin, finish
+from markov_shard.training.importing import begin, drop_old, finish, is_published
 from markov_shard.training.learning import compile_for, learn_file
 from markov_shard.training.pool import WorkPool
 from markov_shard.training.removing import Remover
@@ -55,7 +54,7 @@ class Handlers:
         url = job.payload.get("url")
         if not isinstance(url, str):
             raise JobError(f"job {job.job_id} names no file")
-        if await self._is_published(job):
+        if await is_published(self._runtime.database, job):
             await self._announce_and_finish(job)
             return
         with tempfile.TemporaryDirectory(prefix="markov-shard-") as folder:
@@ -69,7 +68,7 @@ class Handlers:
     async def backfill(self, job: Job, turn: Turn) -> None:
         """Learns the history of the listened channels."""
         begun = await begin(self._runtime.database, job, clean=bool(job.payload.get("clean")))
-        if not await self._is_published(begun):
+        if not await is_published(self._runtime.database, begun):
             async with rest_client(self._runtime.settings, self._rest_budget) as rest:
                 remover = Remover(self._runtime, begun)
                 await History(rest, self._runtime.database, begun, turn=turn, remover=remover).apply()
@@ -84,8 +83,9 @@ class Handlers:
         await self._done(job)
 
     async def compile(self, job: Job, turn: Turn) -> None:
-        """Brings the guild's images up to date."""
+        """Brings the guild's images up to date; what a cancelled clean training stored goes."""
         await self._compile(job)
+        await drop_old(self._runtime.database, job.guild_id)
         await announce(self._runtime.redis, News(job.guild_id, "image"))
         await self._done(job)
 
@@ -108,13 +108,6 @@ class Handlers:
         async with self._runtime.database.transaction() as connection:
             await require_claim(connection, job)
             await finish_job(connection, job, "done")
-
-    async def _is_published(self, job: Job) -> bool:
-        """Whether a clean job was interrupted after it had published, with nothing left but to tidy up."""
-        async with self._runtime.database.connection() as connection:
-            return job.generation is not None and (
-                (await read_guild(connection, job.guild_id)).generation == job.generation
-            )
 
     async def _compile(self, job: Job) -> None:
         async with self._runtime.database.connection() as connection:

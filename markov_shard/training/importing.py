@@ -16,6 +16,7 @@ from markov_shard.store.bulk import drop_older_texts, store_messages
 from markov_shard.store.channels import import_channels, read_channels
 from markov_shard.store.claims import finish_job, require_claim, set_generation
 from markov_shard.store.generations import abort_generation, drop_generations, start_generation
+from markov_shard.store.guilds import read_guild
 from markov_shard.store.jobs import Job, JobState, read_job
 from markov_shard.store.ledger import Chunk, last_chunk, record_chunk
 from markov_shard.store.messages import StoredMessage
@@ -156,10 +157,17 @@ async def finish(database: Database, job: Job) -> None:
         await finish_job(connection, job, "done")
 
 
-async def give_up(database: Database, job: Job, state: JobState, error: str) -> None:
+async def is_published(database: Database, job: Job) -> bool:
+    """Whether a clean job's generation answers already, so that nothing is left of it but to tidy up."""
+    async with database.connection() as connection:
+        return job.generation is not None and (await read_guild(connection, job.guild_id)).generation == job.generation
+
+
+async def give_up(database: Database, job: Job, state: JobState, error: str, *, drop: bool = True) -> None:
     """Ends a job that cannot be completed: what a clean one stored goes, the old chain stays.
 
-    A job that somebody else has claimed is left to them.
+    Without `drop` the rows, which may be millions, are left to the next compile job. A job that somebody else has
+    claimed is left to them.
     """
     try:
         async with database.transaction() as connection:
@@ -170,7 +178,8 @@ async def give_up(database: Database, job: Job, state: JobState, error: str) -> 
             await finish_job(connection, job, state, error)
     except SupersededError:
         return
-    await drop_old(database, job.guild_id)
+    if drop:
+        await drop_old(database, job.guild_id)
 
 
 async def drop_old(database: Database, guild_id: int) -> None:

@@ -3,16 +3,18 @@
 When Redis is away the row is enough: a worker's sweep puts the reference on the stream later.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 from markov_shard.errors import JobError, RedisUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
+from markov_shard.shared.news import News, announce
 from markov_shard.shared.queue import JobQueue, Reference
-from markov_shard.store.claims import is_held, requeue_job, take_over_job
+from markov_shard.store.claims import finish_job, is_held, requeue_job, require_claim, take_over_job
 from markov_shard.store.jobs import FINISHED, LANE_OF, Job, JobKind, create_job, find_job, unfinished_training
 from markov_shard.store.upkeep import guilds_with_removals, left_guilds
-from markov_shard.training.importing import give_up
+from markov_shard.training.importing import give_up, is_published
 
 _log = get_logger(__name__)
 
@@ -71,7 +73,8 @@ async def _drop_abandoned(runtime: Runtime, guild_id: int) -> bool:
             return False
         claimed = await take_over_job(connection, other)
     if claimed is not None:
-        await give_up(runtime.database, claimed, "cancelled", "its command was killed, and another job followed")
+        reason = "its command was killed, and another job followed"
+        await give_up(runtime.database, claimed, "cancelled", reason, drop=False)  # the other job will
     return True
 
 
@@ -127,7 +130,8 @@ async def _request(
 async def cancel_job(runtime: Runtime, job_id: int, *, by: str = "an operator") -> Cancelled:
     """Cancels an unfinished job, and says what was kept; a worker at it stops within seconds.
 
-    A clean job leaves what was known before, any other what it had learned until now. Raises JobError.
+    A clean job leaves what was known before, any other what it had learned until now; a worker brings the chain up to
+    date with that, and deletes what nobody reads any more. Raises JobError.
     """
     async with runtime.database.transaction() as connection:
         job = await find_job(connection, job_id)
@@ -136,12 +140,26 @@ async def cancel_job(runtime: Runtime, job_id: int, *, by: str = "an operator") 
         claimed = await take_over_job(connection, job)
     if claimed is None:
         raise JobError(f"job {job_id} was just finished")
+    if await is_published(runtime.database, claimed):
+        await _complete(runtime, claimed)
+        raise JobError(f"job {job_id} was just finished: what it learned answers already")
     kept = 0 if claimed.generation is not None else claimed.messages
-    await give_up(runtime.database, claimed, "cancelled", f"cancelled by {by}")
-    if kept:
+    await give_up(runtime.database, claimed, "cancelled", f"cancelled by {by}", drop=False)
+    if kept or claimed.generation is not None:
         await request_compile(runtime, claimed.guild_id)
     async with runtime.database.connection() as connection:
         return Cancelled(await find_job(connection, job_id), kept)
+
+
+async def _complete(runtime: Runtime, job: Job) -> None:
+    """Ends a job that was taken from its worker between publishing and the end."""
+    async with runtime.database.transaction() as connection:
+        await require_claim(connection, job)
+        await finish_job(connection, job, "done")
+    with contextlib.suppress(RedisUnavailableError):  # readers find out by themselves, too
+        await announce(runtime.redis, News(job.guild_id, "image"))
+        await announce(runtime.redis, News(job.guild_id, "channels"))
+    await request_compile(runtime, job.guild_id)
 
 
 async def retry_job(runtime: Runtime, job_id: int) -> None:

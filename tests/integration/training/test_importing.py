@@ -1,11 +1,13 @@
 """Import jobs against a real database: each chunk once, whatever interrupts it."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from markov_shard.errors import SupersededError
+from markov_shard.errors import JobError, SupersededError
+from markov_shard.runtime import Runtime
 from markov_shard.store.claims import claim_job
 from markov_shard.store.generations import drop_generations
 from markov_shard.store.guilds import read_guild
@@ -14,7 +16,11 @@ from markov_shard.store.messages import StoredMessage, bury_messages, count_mess
 from markov_shard.store.pool import Database
 from markov_shard.training.compiling import compile_guild
 from markov_shard.training.files import Survey, survey
+from markov_shard.training.handlers import Handlers
 from markov_shard.training.importing import apply_files, begin, finish, give_up
+from markov_shard.training.pool import WorkPool
+from markov_shard.training.requests import cancel_job
+from markov_shard.training.worker import Worker
 
 GUILD = 81384788765712384
 
@@ -136,3 +142,33 @@ async def test_rows_of_dead_generations_go_in_small_steps(database: Database, fi
         await connection.execute("UPDATE guilds SET training_generation = NULL")
         assert await drop_generations(connection, GUILD) == 1000
         assert await drop_generations(connection, GUILD) == 0
+
+
+async def test_cancelling_answers_at_once_and_leaves_the_deleting_to_a_worker(
+    runtime: Runtime, pool: WorkPool, file: Survey
+) -> None:
+    database = runtime.database
+    await learn(database, 5001, "said before the training")
+    job = await begin(database, await claim(database), clean=True)
+    await apply_files(database, job, [file], batch_size=300)
+    assert str(await cancel_job(runtime, job.job_id)).endswith("what was known before is kept, nothing of the job")
+    assert await counts(database) == {1: 1, 2: 1000}  # millions of rows would take a minute
+    worker, stop = Worker(runtime, Handlers(runtime, pool).by_kind()), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    while await counts(database) != {1: 1}:
+        await asyncio.sleep(0.05)
+    stop.set()
+    await running
+
+
+async def test_what_is_published_already_is_finished_and_not_cancelled(runtime: Runtime, file: Survey) -> None:
+    database = runtime.database
+    job = await begin(database, await claim(database), clean=True)
+    await apply_files(database, job, [file], batch_size=300)
+    await compile_guild(database, GUILD, state_size=2, generation=job.generation)
+    with pytest.raises(JobError, match=f"job {job.job_id} was just finished: what it learned answers already"):
+        await cancel_job(runtime, job.job_id)
+    async with database.connection() as connection:
+        assert (await read_job(connection, GUILD, job.job_id)).state == "done"
+    with pytest.raises(SupersededError):
+        await finish(database, job)
