@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import mmap
 import os
 import re
@@ -11,6 +12,7 @@ import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from markov_shard.errors import SettingsError
 from markov_shard.store.images import CHUNK_BYTES, Audience, ImageRow, check_image
 
 _NAME = re.compile(r"(?P<guild>\d+)-(?P<audience>general|all)-v(?P<version>\d+)\.chain")
@@ -28,7 +30,14 @@ class ImageFiles:
     def __init__(self, folder: Path, *, limit: int = 1 << 40) -> None:
         self.folder = folder
         self._limit = limit
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(errno.EACCES, "it is another user's")
+        except OSError as error:
+            raise SettingsError(
+                f"{folder} cannot be written: {error.strerror}; set DATA_DIR to a directory that can"
+            ) from None
 
     def path(self, guild_id: int, audience: Audience, version: int) -> Path:
         """Where that image's file is, or would be."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from markov_shard.errors import DamagedImageError
+from markov_shard.errors import DamagedImageError, SettingsError
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.store.images import ImageRow
 
@@ -94,3 +94,9 @@ async def test_what_a_dead_process_left_unfinished_is_swept(tmp_path: Path) -> N
     os.utime(old, (0, 0))
     await ImageFiles(tmp_path).receive(row(b"x"), pieces(b"x"), "here")
     assert names(tmp_path) == {".young.tmp", "1-general-v1.chain"}
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"file/images cannot be written: .*DATA_DIR"):
+        ImageFiles(tmp_path / "file" / "images")
