@@ -84,7 +84,7 @@ def _longer(tokens: U32, shorter: U32, columns: U32) -> tuple[U32, U32]:
     parts, base = [], 0
     for part in groups(tokens, shorter):
         states = len(part.sizes)
-        ranks[part.order] = np.repeat(np.arange(base, base + states, dtype=np.uint32), part.sizes)
+        part.spread(np.arange(base, base + states, dtype=np.uint32), ranks)
         parts.append(np.concatenate([part.primary.reshape(1, -1), columns[:, part.secondary]]))
         base += states
     return ranks, np.concatenate(parts, axis=1)
@@ -102,7 +102,7 @@ def _transitions(path: U32, message_at: Callable[[U32 | I64], U32] | None, seed:
         source = np.zeros(len(sizes), np.uint32)
         if message_at is not None:
             chosen = (stream(seed, base, len(sizes)) * sizes.astype(np.uint64)) >> np.uint64(32)
-            source = message_at(part.order[part.starts() + chosen.astype(np.int64)])
+            source = message_at(part.positions(part.starts() + chosen.astype(np.int64)))
         parts.append((part.primary, part.secondary, sizes.astype(np.uint32), source))
         base += len(sizes)
     if not parts:

@@ -47,9 +47,9 @@ def count_delta(tokens: U32, added: int, vocabulary: Vocabulary, state_size: int
     for part in groups(before, reached):
         # Positions are in order within a group, so its additions come before its removals.
         starts = part.starts()
-        new = np.add.reduceat(is_new[part.order], starts, dtype=np.int64)
+        new = np.add.reduceat(is_new[part.positions()], starts, dtype=np.int64)
         chosen = (stream(seed, base, len(starts)) * new.astype(np.uint64)) >> np.uint64(32)
-        source = message[part.order[starts + chosen.astype(np.int64)]]
+        source = message[part.positions(starts + chosen.astype(np.int64))]
         source[new == 0] = 0
         columns.append((part.primary, part.secondary, 2 * new - part.sizes, new, source))
         base += len(starts)

@@ -22,7 +22,19 @@ class Groups:
     primary: U32  # [P]
     secondary: U32  # [P]
     sizes: I64  # [P] positions that have the pair
-    order: U32 | I64  # these positions, pair by pair, each pair's ascending; empty where they were not asked for
+    order: I64  # these positions in `chosen`, pair by pair, each pair's ascending; empty where they were not asked for
+    chosen: U32 | None = None  # the part's positions, ascending; None: all of them
+
+    def positions(self, places: I64 | slice = slice(None)) -> U32 | I64:
+        """The positions at these places of `order`."""
+        return self.order[places] if self.chosen is None else self.chosen[self.order[places]]
+
+    def spread(self, values: U32, into: U32) -> None:
+        """Write one value a pair to all its positions."""
+        # By way of the part's own array, for its places are near each other, and then in order.
+        own = np.empty(len(self.order), values.dtype)
+        own[self.order] = np.repeat(values, self.sizes)
+        into[self.chosen if self.chosen is not None else slice(None)] = own
 
     def starts(self) -> I64:
         """Where in `order` each pair's positions begin."""
@@ -41,8 +53,7 @@ def groups(primary: U32, secondary: U32, *, positions: bool = True) -> Iterator[
     for low, chosen in _parts(primary, _bits(secondary)):
         part = _sorted(primary[chosen] - np.uint32(low), secondary[chosen], positions=positions)
         part.primary += np.uint32(low)
-        if positions:
-            part.order = chosen[part.order]
+        part.chosen = chosen
         yield part
 
 

@@ -21,6 +21,11 @@ def test_positions_are_in_order_of_their_pairs(monkeypatch, part, chunk, buckets
         parts = list(groups(primary, secondary, positions=positions))
         pairs = [pair for found in parts for pair in zip(found.primary.tolist(), found.secondary.tolist(), strict=True)]
         assert pairs == sorted(set(zip(primary.tolist(), secondary.tolist(), strict=True)))
-        order = [place for found in parts for place in found.order.tolist()]
+        order = [place for found in parts for place in found.positions().tolist()]
         assert order == (wanted.tolist() if positions else [])
         assert sum(int(found.sizes.sum()) for found in parts) == size
+        if positions:
+            spread = np.zeros(size, np.uint32)
+            for found in parts:
+                found.spread(found.primary, spread)
+            assert spread.tolist() == primary.tolist()
