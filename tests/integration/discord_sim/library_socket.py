@@ -1,4 +1,4 @@
-"""discord.py's own gateway connection, told what to get wrong; and what the library makes of the answer."""
+"""discord.py's own gateway connection, told what to get wrong, and what the library makes of the answer."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,13 @@ class Socket(DiscordWebSocket):
     """Says what the library says, with `changes` in its IDENTIFY."""
 
     changes: ClassVar[Json] = {}
-    heard: list[Json]
 
-    def log_receive(self, _: Any, /) -> None:
-        if "heard" not in self.__dict__:
-            self.heard = []
-        self.heard.append(json.loads(_))
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.heard: list[Json] = []
+
+    def log_receive(self, text: Any, /) -> None:
+        self.heard.append(json.loads(text))
 
     async def send_as_json(self, data: Json) -> None:
         if data["op"] == self.IDENTIFY:
