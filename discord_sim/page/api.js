@@ -44,10 +44,13 @@ export function getMessages(channelId, { before, limit = 50 } = {}) {
 export const postMessage = (channelId, payload, files) =>
   call("POST", `/sim/channels/${channelId}/messages`, withFiles(payload, files));
 export const editMessage = (channelId, id, content) => call("PATCH", `/sim/channels/${channelId}/messages/${id}`, { content });
+export const postTyping = (channelId, user) => call("POST", `/sim/channels/${channelId}/typing`, { user });
+export const postThread = (guildId, payload) => call("POST", `/sim/guilds/${guildId}/channels`, { type: 11, ...payload });
 export const deleteMessage = (channelId, id) => call("DELETE", `/sim/channels/${channelId}/messages/${id}`);
 
 export const postCommand = (channelId, payload, files) =>
   call("POST", `/sim/channels/${channelId}/interactions`, withFiles(payload, files));
+export const postAutocomplete = (channelId, payload) => call("POST", `/sim/channels/${channelId}/autocomplete`, payload);
 export const getInteraction = (id) => call("GET", `/sim/interactions/${id}`);
 export const postComponent = (messageId, payload) => call("POST", `/sim/messages/${messageId}/components`, payload);
 export const postModal = (id, payload) => call("POST", `/sim/interactions/${id}/modal`, payload);

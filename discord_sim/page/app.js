@@ -2,6 +2,7 @@
 
 import * as api from "/page/api.js";
 import * as channels from "/page/channels.js";
+import { commandsOf } from "/page/commands.js";
 import * as composer from "/page/composer.js";
 import { $, fill, h } from "/page/dom.js";
 import { event, whenUnsure } from "/page/events.js";
@@ -92,9 +93,11 @@ $("shade").addEventListener("click", closeDrawers);
 
 // ── Hint and help ──
 
-function hint() {
-  const list = state.commands.get(state.guildId)?.list;
-  const mark = !list?.length || list.some((c) => c.name === "mark");
+async function hint() {
+  $("hint").hidden = true;
+  if (!state.guildId || recall("hint") === "seen") return;
+  const list = await commandsOf(state.guildId);
+  const mark = list.some((c) => c.name === "mark");
   fill($("hint-text"), h("b", {}, "New here? "), "Write something, then ", h("kbd", {}, mark ? "/mark" : "/"), mark ? "." : " to see the commands.");
   $("hint").hidden = recall("hint") === "seen";
 }
@@ -106,7 +109,7 @@ document.addEventListener("ran", hintSeen);
 const KEYS = [
   ["Enter", "send"], ["Shift + Enter", "new line"], ["↑ in an empty line", "edit your last message"],
   ["/", "commands"], ["@ and #", "mention members and channels"], ["Alt + ↑ / ↓", "channel above or below"],
-  ["Escape", "from writing to the messages (↑ ↓) and back"], ["R, E, Delete", "reply to, edit, delete the chosen message"],
+  ["Escape", "from writing to the messages (↑ ↓) and back"], ["R, E, T, Delete", "reply to, edit, thread or delete the chosen message"],
   ["Page Up / Down", "scroll the messages"], ["Ctrl + /", "this list"],
 ];
 

@@ -48,7 +48,7 @@ function channelList() {
 }
 
 function threads(parent, all) {
-  const mine = all.filter((c) => isThread(c) && c.parent_id === parent.id);
+  const mine = all.filter((c) => isThread(c) && c.parent_id === parent.id && (!c.archived || c.id === state.channelId));
   return mine.length > 0 && h("ul", { class: "threads" }, mine.map((c) => h("li", {}, item(c))));
 }
 

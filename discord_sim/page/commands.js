@@ -3,7 +3,7 @@
 import * as api from "/page/api.js";
 import { $, fill, h } from "/page/dom.js";
 import { check, field, read } from "/page/fields.js";
-import { runCommand } from "/page/interactions.js";
+import { runCommand, suggestions } from "/page/interactions.js";
 import { attempt, clear, notice } from "/page/notice.js";
 import { state } from "/page/state.js";
 
@@ -37,10 +37,26 @@ export function matching(list, text) {
   return list.map((c) => [rank(c), c]).filter(([r]) => r < 9).sort((a, b) => a[0] - b[0]).map(([, c]) => c);
 }
 
+const FEW = 5; // options that are named, and shown at once
+
 export const asSuggestion = (c) => ({
   value: c.name, title: `/${c.name}`, about: c.description,
-  more: c.options.map((o) => (o.required ? o.name : `${o.name}?`)).join(" "),
+  more: c.options.slice(0, FEW).map((o) => (o.required ? o.name : `${o.name}?`)).join(" ") + (c.options.length > FEW ? " …" : ""),
 });
+
+// The inputs of a command; those of a long list that nobody needs wait behind a button.
+function inputs(command, ask) {
+  const all = command.options.map((o) => field(o, ask));
+  const rest = all.filter((node, n) => n >= FEW && !command.options[n].required);
+  if (rest.length < 2) return all;
+  for (const node of rest) node.hidden = true;
+  const more = h("button", { type: "button", class: "plain more-options", onclick: () => {
+    more.remove();
+    for (const node of rest) node.hidden = false;
+    rest[0].querySelector("[data-option]").focus();
+  } }, `${rest.length} more options`);
+  return [...all, more];
+}
 
 export const formOpen = () => !$("command-options").hidden;
 
@@ -57,7 +73,7 @@ export function openForm(command, left) {
   };
   fill(form,
     h("div", { class: "row" }, h("strong", {}, `/${command.name}`), h("span", { class: "about" }, command.description)),
-    h("div", { class: "fields" }, command.options.map(field)),
+    h("div", { class: "fields" }, inputs(command, (name) => suggestions(channelId, command.name, name, read(form).values))),
     h("div", { class: "row end" },
       h("small", { class: "keys" }, "Enter runs it, Escape leaves"),
       h("button", { type: "button", class: "quiet", onclick: close }, "Cancel"), run));

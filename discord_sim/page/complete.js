@@ -1,15 +1,19 @@
-// The list of suggestions above the composer. The focus stays in the text; arrow keys choose.
+// The list of suggestions above the composer. The focus stays in the text that asked for it; arrow keys choose.
 
 import { $, fill, h } from "/page/dom.js";
 
 let items = [];
 let at = 0;
 let take = () => {};
+let owner = null; // the text the suggestions are for
 
 export const isOpen = () => !$("complete").hidden;
+export const isFor = (text) => isOpen() && owner === text;
 
-// items: [{ title, more?, about? , value }]; with none, `empty` is said instead, if given.
-export function suggest(list, onTake, empty) {
+// items: [{ title, more?, about?, value }]; with none, `empty` is said instead, if given.
+export function suggest(list, onTake, { empty, of = $("composer") } = {}) {
+  owner?.removeAttribute("aria-activedescendant");
+  owner = of;
   items = list;
   take = onTake;
   at = 0;
@@ -37,8 +41,8 @@ function mark() {
     node.setAttribute("aria-selected", String(n === at));
     if (n === at) node.scrollIntoView({ block: "nearest" });
   });
-  if (items.length) $("composer").setAttribute("aria-activedescendant", `suggestion-${at}`);
-  else $("composer").removeAttribute("aria-activedescendant");
+  if (items.length) owner.setAttribute("aria-activedescendant", `suggestion-${at}`);
+  else owner.removeAttribute("aria-activedescendant");
 }
 
 function choose(n) {

@@ -12,15 +12,17 @@ import { channel, changed, guild, log, on, state, upsert } from "/page/state.js"
 
 const MOST = 2000; // characters
 const MOST_FILES = 10;
+const TELL = 8000; // ms; typing is forgotten after ten seconds
 
 const drafts = new Map(); // channel id → text
 let files = [];
 let at = null; // channel id the composer shows
+let told = { at: 0 }; // when the others last heard that we write, and where
 let sending = Promise.resolve(); // messages go out one after the other
 
 export function start() {
   const box = $("composer");
-  box.addEventListener("input", () => { grow(); hints(); });
+  box.addEventListener("input", () => { grow(); hints(); tellTyping(); });
   box.addEventListener("keydown", keys);
   box.addEventListener("click", hints);
   box.addEventListener("blur", () => setTimeout(() => document.activeElement !== box && complete.close(), 150));
@@ -73,6 +75,14 @@ function grow() {
   $("count").classList.toggle("over", length > MOST);
 }
 
+// The others see that somebody writes; that they do not is no reason to trouble the one who does.
+function tellTyping() {
+  const now = Date.now();
+  if (!$("composer").value.trim() || slash($("composer")) !== null || (told.channel === at && told.member === state.memberId && now - told.at < TELL)) return;
+  told = { at: now, channel: at, member: state.memberId };
+  api.postTyping(at, state.memberId).catch(() => {});
+}
+
 // ── Sending ──
 
 async function send() {
@@ -81,6 +91,7 @@ async function send() {
   if (!content && !files.length) return;
   if ([...content].length > MOST) { notice(`A message has at most ${MOST} characters.`, { bad: true }); return; }
   const channelId = at;
+  told = { at: 0 };
   const reply = state.replyTo;
   const attached = files;
   const payload = { author: state.memberId, content };
@@ -151,7 +162,7 @@ async function hints() {
     if (slash(box) !== wanted || commands.formOpen()) return;
     const fitting = commands.matching(list, wanted.trim());
     complete.suggest(fitting.map(commands.asSuggestion), chooseCommand,
-      list.length || wanted.trim() ? null : "No commands here yet. Is a bot connected?");
+      { empty: list.length || wanted.trim() ? null : "No commands here yet. Is a bot connected?" });
     return;
   }
   const before = box.value.slice(0, box.selectionStart);

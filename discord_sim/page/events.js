@@ -70,7 +70,7 @@ function unread(d) {
 function putChannel(d) {
   const g = state.guilds.get(d.guild_id) ?? guild();
   if (!g || !d.id) return reload();
-  g.channels.set(d.id, { ...g.channels.get(d.id), ...d });
+  g.channels.set(d.id, { ...g.channels.get(d.id), ...d, archived: d.thread_metadata?.archived ?? false });
   return settle();
 }
 

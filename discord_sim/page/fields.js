@@ -1,12 +1,13 @@
 // Typed inputs for options: made, checked, read.
 
+import * as complete from "/page/complete.js";
 import { h } from "/page/dom.js";
 import { guild } from "/page/state.js";
 
 let count = 0;
 
-// An option as Discord describes it → a labelled input.
-export function field(option) {
+// An option as Discord describes it → a labelled input. `ask(name)` gives the suggestions for what is typed so far.
+export function field(option, ask) {
   const id = `field-${count += 1}`;
   const input = inputFor(option);
   input.id = id;
@@ -19,15 +20,17 @@ export function field(option) {
   }
   input.setAttribute("aria-describedby", `${id}-about ${id}-error`);
   input.addEventListener("input", () => { if (input.getAttribute("aria-invalid")) judge(input); });
+  if (option.autocomplete) suggesting(input, option.name, ask);
   return h("div", { class: "field" },
     h("label", { for: id }, option.label ?? option.name,
       option.required ? h("span", { class: "required" }, " required") : h("span", { class: "optional" }, " optional")),
     input,
-    h("small", { id: `${id}-about` }, [option.description, range(option)].filter(Boolean).join(" ")),
+    h("small", { id: `${id}-about` }, [option.description !== "…" && option.description, range(option)].filter(Boolean).join(" ")),
     h("small", { id: `${id}-error`, class: "error", role: "alert" }));
 }
 
 function inputFor(o) {
+  if (o.autocomplete) return h("input", { type: "text", autocomplete: "off", maxlength: o.max_length ?? 6000, role: "combobox", "aria-autocomplete": "list", "aria-controls": "complete", data: { needs: o.type === 3 ? "" : "number" } });
   if (o.choices?.length) return menu(o.choices.map((c) => [String(c.value), c.name]), o);
   switch (o.type) {
     case 4: return number(o, "1");
@@ -45,6 +48,30 @@ function inputFor(o) {
       return input;
     }
   }
+}
+
+const PAUSE = 150; // ms without a key before suggestions are asked for
+
+// What is shown is a choice's name; what counts is its value, for as long as the text stays what was chosen.
+function suggesting(input, name, ask) {
+  let asked = 0;
+  let pause = null;
+  const show = async () => {
+    const mine = asked += 1;
+    const choices = await ask(name).catch(() => []);
+    if (mine !== asked || document.activeElement !== input) return;
+    complete.suggest(choices.map((c) => ({ value: c, title: c.name, about: String(c.value) === c.name ? "" : String(c.value) })), (c) => {
+      input.value = c.name;
+      input.choice = c;
+      judge(input);
+    }, { of: input, empty: "No suggestions for this." });
+  };
+  const soon = () => { clearTimeout(pause); pause = setTimeout(show, PAUSE); };
+  const away = () => { clearTimeout(pause); asked += 1; if (complete.isFor(input)) complete.close(); };
+  input.addEventListener("focus", soon);
+  input.addEventListener("input", () => { input.choice = null; soon(); });
+  input.addEventListener("blur", away);
+  input.addEventListener("keydown", (event) => { if (complete.isFor(input) && complete.key(event)) event.stopPropagation(); });
 }
 
 const number = (o, step) => h("input", { type: "number", step, min: o.min_value, max: o.max_value, inputmode: step === "1" && !(o.min_value < 0) ? "numeric" : "text", autocomplete: "off" });
@@ -76,6 +103,7 @@ function range({ type, min_value: min, max_value: max }) {
 function judge(input) {
   const error = document.getElementById(`${input.id}-error`);
   let text = input.validity.valid ? "" : input.validationMessage || "This value does not fit.";
+  if (!text && input.dataset.needs === "number" && input.value && !input.choice && Number.isNaN(Number(input.value))) text = "Please choose one of the suggestions, or write a number.";
   // Browsers judge lengths only of what was typed by hand, and spaces are no answer.
   if (!text && input.required && !input.multiple && !String(input.value).trim()) text = "Please fill this in.";
   if (!text && input.value && input.minLength > 0 && input.value.length < input.minLength) text = `At least ${input.minLength} characters, please.`;
@@ -103,14 +131,14 @@ export function read(form) {
     } else if (input.multiple) {
       values[input.dataset.option] = [...input.selectedOptions].map((o) => o.value);
     } else if (input.value !== "") {
-      values[input.dataset.option] = typed(type, input.value);
+      values[input.dataset.option] = input.choice ? input.choice.value : typed(type, input.value);
     }
   }
   return { values, files };
 }
 
 function typed(type, text) {
-  if (type === 4 || type === 10) return Number(text);
+  if (type === 4 || type === 10) return Number.isNaN(Number(text)) ? text : Number(text); // half a word asks for suggestions
   if (type === 5) return text === "true";
   return text;
 }

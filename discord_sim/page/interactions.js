@@ -6,6 +6,8 @@ import { trouble } from "/page/notice.js";
 import { openModal } from "/page/modal.js";
 import { changed, log, state, upsert } from "/page/state.js";
 
+const AUTOCOMPLETE = 4;
+
 const waiting = (i) => i.state === "pending" || i.state === "deferred";
 
 export async function runCommand(channelId, command, options, files) {
@@ -20,6 +22,16 @@ export async function pressComponent(message, customId, values) {
   if (values) payload.values = values;
   const started = await api.postComponent(message.id, payload);
   track(started, { kind: "component", channelId: message.channel_id, messageId: message.id, user });
+}
+
+// What the application suggests for the option `focused` of a command, [{ name, value }]; nothing if it is silent.
+export async function suggestions(channelId, command, focused, options) {
+  const { id } = await api.postAutocomplete(channelId, { user: state.memberId, command, focused, options });
+  for (let i; ;) {
+    i = await api.getInteraction(id);
+    if (i.state !== "pending") return i.result?.choices ?? [];
+    await new Promise((wake) => setTimeout(wake, 60));
+  }
 }
 
 async function submitModal(interaction, values) {
@@ -54,6 +66,7 @@ function poll(id, n) {
 
 // The shape of GET /sim/interactions/{id}, from the socket or from asking.
 export function take(d) {
+  if (d.type === AUTOCOMPLETE) return; // whoever asked for suggestions waits for them itself
   const i = state.interactions.get(d.id) ?? { id: d.id, channelId: d.channel_id };
   state.interactions.set(d.id, i);
   i.last = d;

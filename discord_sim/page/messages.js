@@ -8,7 +8,8 @@ import { busy, dismiss, rows } from "/page/interactions.js";
 import { markdown } from "/page/markdown.js";
 import { attachment, embed } from "/page/media.js";
 import { attempt } from "/page/notice.js";
-import { canWriteIn, channel, changed, forget, guild, log, me, on, state, upsert, userName, visible } from "/page/state.js";
+import { mayStart, startThread, threadOf } from "/page/threads.js";
+import { canWriteIn, channel, changed, flush, forget, go, guild, isThread, log, me, on, state, upsert, userName, visible } from "/page/state.js";
 
 const PAGE = 50;
 const KEEP = 400; // rows kept while one reads at the end
@@ -19,6 +20,7 @@ const TALK = new Set([undefined, 0, 19, 20, 23]);
 const shown = new Map(); // row id → { node, mark }
 let shownChannel = null;
 let pinned = true; // reading at the end: stay there
+let used = null; // a button or menu that had the focus and waits for its answer: { row, part }
 let active = null; // id of the row that has the Tab key's stop
 
 export function start() {
@@ -98,8 +100,6 @@ function render() {
 
   const wanted = [...visible(state.channelId).map((m) => ({ id: m.id, m })), ...rows(state.channelId).map((i) => ({ id: `i-${i.id}`, i }))];
   const ids = new Set(wanted.map((w) => w.id));
-  const focusedRow = document.activeElement?.closest?.("[data-message-id]")?.dataset.messageId;
-  const focusedPart = document.activeElement?.dataset?.customId;
   const heightBefore = scroller.scrollHeight;
   const topBefore = scroller.scrollTop;
   const firstBefore = list.firstElementChild?.dataset.messageId;
@@ -113,13 +113,15 @@ function render() {
     shown.delete(id);
   }
 
+  const focusedRow = document.activeElement?.closest?.("[data-message-id]")?.dataset.messageId;
+  const focusedPart = document.activeElement?.dataset?.customId;
   let previous = null;
   let place = list.firstElementChild;
   for (const w of wanted) {
     const follows = w.m ? continues(previous, w.m) : false;
     const day = w.m && (!previous || dayOf(previous) !== dayOf(w.m)) ? dayOf(w.m) : "";
     // Whatever makes a difference to how the row looks; if nothing did, the row stays as it is.
-    const mark = [w.m ?? w.i.state, follows, day, state.editing === w.id, state.memberId, w.m && busy(w.id), w.m?.message_reference && reference(w.m)];
+    const mark = [w.m ?? w.i.state, follows, day, state.editing === w.id, state.memberId, w.m && busy(w.id), w.m?.message_reference && reference(w.m), w.m && threadOf(w.m)?.name];
     const known = shown.get(w.id);
     if (!known || mark.some((part, n) => part !== known.mark[n])) {
       const editing = state.editing === w.id && known?.mark[3];
@@ -128,7 +130,9 @@ function render() {
         if (place === known.node) place = node;
         known.node.replaceWith(node);
         if (focusedRow === w.id && state.editing !== w.id) {
-          const part = focusedPart && node.querySelector(`[data-custom-id="${CSS.escape(focusedPart)}"]:enabled`);
+          const wanted = focusedPart ?? (used?.row === w.id ? used.part : null);
+          const part = wanted && node.querySelector(`[data-custom-id="${CSS.escape(wanted)}"]:enabled`);
+          used = wanted && !part ? { row: w.id, part: wanted } : null;
           (part || node).focus({ preventScroll: true });
         }
       }
@@ -170,7 +174,8 @@ function beginning() {
   const box = $("beginning");
   box.hidden = !l.complete || !channel();
   if (box.hidden) return;
-  fill(box, h("strong", {}, `#${channel().name}`), h("p", {}, l.messages.size ? "This is where the channel begins." : "Nothing has been written here yet. Say hello!"));
+  const thread = isThread(channel());
+  fill(box, h("strong", {}, `${thread ? "" : "#"}${channel().name}`), h("p", {}, l.messages.size ? `This is where the ${thread ? "thread" : "channel"} begins.` : "Nothing has been written here yet. Say hello!"));
 }
 
 const time = (m) => new Date(m.timestamp);
@@ -216,6 +221,7 @@ function row(m, follows, day) {
   add(body, (m.embeds ?? []).map((e) => embed(e, m.mentions)));
   add(body, componentsOf(m));
   if (m.reactions?.length) add(body, h("div", { class: "reactions" }, m.reactions.map((r) => h("span", {}, `${r.emoji?.name ?? "?"} ${r.count}`))));
+  if (threadOf(m)) add(body, threadLink(threadOf(m)));
   if (ephemeral) add(body, h("div", { class: "only" }, icon("eye", 15), " Only you can see this · ", h("button", { type: "button", class: "plain dismiss", onclick: () => forget(m.channel_id, [m.id]) }, "Dismiss")));
   add(node, body);
   if (!ephemeral) add(node, tools(m));
@@ -229,8 +235,8 @@ function content(m) {
   else if (m.type === 6) add(text, h("em", {}, "pinned a message."));
   else if (m.type === 18) add(text, h("em", {}, "started a thread: "), m.content);
   else add(text, markdown(m.content, m.mentions));
-  if (m.edited_timestamp) add(text, h("small", { class: "edited", title: new Date(m.edited_timestamp).toLocaleString() }, " (edited)"));
-  return text;
+  if (m.edited_timestamp && m.content) add(text, h("small", { class: "edited", title: new Date(m.edited_timestamp).toLocaleString() }, " (edited)"));
+  return text.childNodes.length ? text : null;
 }
 
 // The line above a message: what it answers.
@@ -262,9 +268,13 @@ function tools(m) {
   const tool = (action, label, text, run) => h("button", { type: "button", class: `tool ${action}`, "aria-label": label, title: label, data: { action }, onclick: run }, text);
   return h("div", { class: "tools", role: "group", "aria-label": "Message actions" },
     tool("reply", "Reply", icon("reply", 18), () => reply(m)),
+    mayStart(m) && tool("thread", "Start a thread", icon("thread", 18), () => startThread(m)),
     own(m) && tool("edit", "Edit", icon("edit", 18), () => edit(m)),
     mayDelete(m) && tool("delete", "Delete", icon("delete", 18), () => remove(m)));
 }
+
+const threadLink = (thread) => h("button", { type: "button", class: "thread-link", onclick: () => { go({ channelId: thread.id }); $("composer").focus(); } },
+  icon("thread", 16), h("span", {}, thread.name), h("small", {}, "thread"));
 
 const dots = () => h("span", { class: "dots", "aria-hidden": "true" }, h("i", {}), h("i", {}), h("i", {}));
 
@@ -294,6 +304,7 @@ export function reply(m) {
 export function edit(m) {
   state.editing = m.id;
   changed("messages");
+  flush(); // at once, for whoever types on without waiting
 }
 
 export function editLastOwn() {
@@ -360,6 +371,7 @@ function keys(event) {
   else if (event.key === "Escape") $("composer").focus();
   else if (m && event.key === "r") reply(m);
   else if (m && event.key === "e" && own(m)) edit(m);
+  else if (m && event.key === "t" && mayStart(m)) startThread(m);
   else if (m && event.key === "Delete" && m.only) forget(m.channel_id, [m.id]);
   else if (m && event.key === "Delete" && mayDelete(m)) remove(m);
   else return;

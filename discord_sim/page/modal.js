@@ -22,7 +22,11 @@ export function openModal(modal, submit) {
     if (!check(form)) return;
     const values = {};
     for (const [name, value] of Object.entries(read(form).values)) values[name] = value;
-    for (const [component] of inputs) if (component.type === 4) values[component.custom_id] ??= "";
+    for (const [component] of inputs) {
+      const name = component.custom_id;
+      if (component.type === 4) values[name] ??= "";
+      else if (values[name] !== undefined) values[name] = [values[name]].flat(); // menus give a list, of one too
+    }
     const done = await attempt(async () => { await submit(values); return true; });
     if (done) close();
   }

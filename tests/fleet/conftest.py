@@ -9,7 +9,6 @@ import inspect
 import itertools
 import json
 import logging
-import os
 import random
 import statistics
 import subprocess
@@ -20,10 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from discord_sim import DEMO_TOKEN
 from discord_sim.client import SimClient
 from markov_shard.store.pool import Database
-from tests.fleet.processes import SHARD_COUNT, Fleet
+from tests.fleet.processes import Fleet, fleet_environment
 from tests.standin import stand_in_process
 
 CHAT = Path(__file__).parents[3] / "shared" / "data" / "chat-135k.jsonl.gz"
@@ -39,21 +37,7 @@ async def sim() -> AsyncIterator[SimClient]:
 @pytest.fixture
 async def fleet(tmp_path: Path, migrated_url: str, redis_url: str, sim: SimClient) -> AsyncIterator[Fleet]:
     """A fleet that is not started yet."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "DATABASE_URL": migrated_url,
-        "REDIS_URL": redis_url,
-        "DATA_DIR": str(tmp_path / "data"),
-        "CONFIG_DIR": str(tmp_path),
-        "TOKEN": DEMO_TOKEN,
-        "REST_URL": f"{sim.base_url}/api/v10",
-        "SHARD_COUNT": str(SHARD_COUNT),
-        "LOG_LEVEL": "debug",
-        "LOG_FORMAT": "json",
-        "MIN_SCORE": "1",
-    }
-    made = Fleet(tmp_path, environment)
+    made = Fleet(tmp_path, fleet_environment(tmp_path, migrated_url, redis_url, sim.base_url))
     try:
         yield made
     finally:

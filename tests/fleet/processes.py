@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from discord_sim import DEMO_TOKEN
+
 ROLES = ("coordinator-1", "shard-1", "shard-2", "worker-1")
 SHARD_COUNT = 4
 
@@ -20,6 +23,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def fleet_environment(folder: Path, database_url: str, redis_url: str, sim_url: str) -> dict[str, str]:
+    """What every process of a fleet against the stand-in is told."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DATA_DIR": str(folder / "data"),
+        "CONFIG_DIR": str(folder),
+        "TOKEN": DEMO_TOKEN,
+        "REST_URL": f"{sim_url}/api/v10",
+        "SHARD_COUNT": str(SHARD_COUNT),
+        "LOG_LEVEL": "debug",
+        "LOG_FORMAT": "json",
+        "MIN_SCORE": "1",
+    }
 
 
 class Fleet:

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from discord_sim.client import SimClient
+from discord_sim.demo import add_application
+from discord_sim.server import DiscordSim
+from tests.page.chatting import House
+
 playwright = pytest.importorskip("playwright.async_api", reason="`make test-long` installs it")
 
 expect = playwright.expect
@@ -21,17 +26,17 @@ class Visit:
 
     def __init__(self, page: "playwright.Page", url: str, folder: Path) -> None:
         self.page = page
-        self.url = url
+        own = (url, "blob:", "data:")
         self.problems: list[str] = []
         self._folder = folder
         page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
-        page.on("request", lambda request: request.url.startswith(url) or self.problems.append(request.url))
+        page.on("request", lambda request: request.url.startswith(own) or self.problems.append(request.url))
 
     async def shot(self, name: str) -> None:
         """A picture of the whole page."""
-        await self.page.screenshot(path=self._folder / f"{name}.png", full_page=True)
+        await self.page.screenshot(path=self._folder / f"{name}.png", full_page=True, animations="disabled")
 
     async def is_too_wide(self) -> bool:
         """Whether the page scrolls sideways."""
@@ -40,7 +45,7 @@ class Visit:
 
 @pytest.fixture
 async def visit(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Visit]]]:
-    """`await visit(url, DESKTOP)` opens a page in headless Chromium."""
+    """`await visit(url, DESKTOP)` opens a page in headless Chromium, `at` a place of it."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.fail("chromium is not installed: tests/install-outside installs it")
@@ -49,13 +54,22 @@ async def visit(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Visit]]
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
 
-        async def open_page(url: str, size: dict[str, int], scheme: str = "light") -> Visit:
+        async def open_page(url: str, size: dict[str, int], scheme: str = "light", *, at: str = "") -> Visit:
             context = await browser.new_context(viewport=size, color_scheme=scheme, has_touch=size is PHONE)
             page = await context.new_page()
             page.set_default_timeout(15_000)
             made = Visit(page, url, folder)
-            await page.goto(url)
+            await page.goto(url + at)
             return made
 
         yield open_page
         await browser.close()
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """A guild of the stand-in's, which lives in this process."""
+    made = DiscordSim()
+    add_application(made)
+    async with made.serving() as url, SimClient(url) as sim:
+        yield await House.build(sim)
