@@ -24,7 +24,10 @@ NAMES = (
     "cache",
     "hardware",
     "mixed",
+    "stand-in",
 )
+MODULES = {"stand-in": "capacity"}
+"""Benchmarks whose module has another name."""
 
 
 class BenchmarkError(MarkovShardError):
@@ -43,7 +46,7 @@ class BenchmarkError(MarkovShardError):
 def command(name: str, corpus: Path | None, peers: bool, as_json: bool) -> None:
     """Runs one benchmark. A ratio above 1: ours is better. Without a chat log it measures on made text."""
     prepare("bench", quiet=True)
-    module_name = name.replace("-", "_")
+    module_name = MODULES.get(name, name.replace("-", "_"))
     try:
         figures_module = importlib.import_module("benchmarks.figures")
         module = importlib.import_module(f"benchmarks.{module_name}")
