@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_WRONG = ("failed", "unowned")
+
 
 @dataclass(frozen=True)
 class Happening:
@@ -17,6 +19,7 @@ class Happening:
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: float) -> Iterator[Happening]:
     """Processes that came, went or drain, ranges that moved, shards that failed or came back, a new leader."""
     if before is None:
+        yield from _shards({"shards": _as_wished(after)}, after, now)
         return
     yield from _processes(before, after, now)
     if before["leader"] != after["leader"]:
@@ -51,21 +54,25 @@ def _processes(before: Mapping[str, Any], after: Mapping[str, Any], now: float) 
             yield Happening(now, "process", f"{name} drains")
 
 
+def _as_wished(look: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The shards as if none had failed: what a first look has to tell of is what is wrong already."""
+    return [{**shard, "state": "connected"} if shard["state"] in _WRONG else shard for shard in look["shards"]]
+
+
 def _shards(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -> Iterator[Happening]:
-    """One line for all shards that changed to the same state; with a thousand of them, lines a shard say nothing."""
+    """One line for all shards that changed to the same state for the same reason, of which there may be a thousand."""
     old = {shard["shard_id"]: shard["state"] for shard in before["shards"]}
-    changed: dict[str, list[Mapping[str, Any]]] = {}
+    changed: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for shard in after["shards"]:
         if old.get(shard["shard_id"], shard["state"]) != shard["state"]:
-            changed.setdefault(shard["state"], []).append(shard)
-    for state, shards in changed.items():
+            changed.setdefault((shard["state"], shard["error"] or ""), []).append(shard)
+    for (state, error), shards in changed.items():
         named = ", ".join(str(shard["shard_id"]) for shard in shards[:5])
         who = (
             f"shard{'s' if len(shards) > 1 else ''} {named}{f' and {len(shards) - 5} more' if len(shards) > 5 else ''}"
         )
-        reason = next((f": {shard['error']}" for shard in shards if shard["error"]), "")
-        which: Literal["error", "shard"] = "error" if state in ("failed", "unowned") else "shard"
-        yield Happening(now, which, f"{who} {state}{reason}")
+        which: Literal["error", "shard"] = "error" if state in _WRONG else "shard"
+        yield Happening(now, which, f"{who} {state}{f': {error}' if error else ''}")
 
 
 def _named(names: Sequence[str]) -> str:

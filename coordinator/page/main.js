@@ -3,7 +3,7 @@
 import { byId, setHidden, setText } from "/page/dom.js";
 import { actions, say, signedActs, start } from "/page/control.js";
 import { drawMap, findGuild } from "/page/map.js";
-import { drawCaches, drawFigures, drawFlags, drawHappened, drawIdentifies, drawQueue } from "/page/panels.js";
+import { drawCaches, drawFaults, drawFigures, drawFlags, drawHappened, drawIdentifies, drawQueue } from "/page/panels.js";
 import { span } from "/page/words.js";
 
 const EVERY = 2000;
@@ -29,6 +29,7 @@ function draw() {
   if (!status.processes) return;
   const signed = signedActs();
   drawSummary(status);
+  drawFaults(status);
   drawFigures(status);
   drawMap(byId("map"), byId("others"), status, signed, actions);
   drawIdentifies(status.identifies);

@@ -5,6 +5,8 @@ import { bytes, owns, span } from "/page/words.js";
 
 const MARKS = { failed: "×", connecting: "…", unowned: "?", stopped: "–", connected: "" };
 
+const isMany = (status) => status.shards.length > 128;
+
 function describe(shard) {
   const latency = shard.latency_ms === null ? "" : `, ${shard.latency_ms} ms`;
   return `shard ${shard.shard_id}: ${shard.state}${latency}${shard.error ? `, ${shard.error}` : ""}`;
@@ -74,10 +76,11 @@ function drawCard(card, process, shards, signed, status) {
   const bad = shards.some((shard) => shard.state === "failed");
   const good = shards.every((shard) => shard.state === "connected");
   setClass(card, `card ${process.role} ${process.draining ? "draining" : bad ? "bad" : good ? "good" : "busy"}`);
+  const many = isMany(status);
   setText(card.querySelector(".name"), process.name);
-  setText(card.querySelector(".owns"), process.role === "shard" ? owns(process, status.shards.length > 128) : process.role);
+  setText(card.querySelector(".owns"), process.role === "shard" ? owns(process, many) : process.role);
   drawCells(card.querySelector(".cells"), shards);
-  const waits = process.waiting ? ` · ${process.waiting} unsaved` : "";
+  const waits = many ? "" : process.waiting ? ` · ${process.waiting} unsaved` : "";
   const works = process.jobs.length ? ` · ${process.jobs.length} job${process.jobs.length > 1 ? "s" : ""}` : "";
   setText(card.querySelector(".small"), `${bytes(process.memory)} · lag ${process.lag_ms} ms${waits}${works}`);
   const drain = card.querySelector(".drain");
@@ -99,7 +102,10 @@ export function drawMap(map, others, status, signed, actions) {
   shardProcesses.sort((a, b) => first(a) - first(b) || a.name.localeCompare(b.name));
   const cards = [...shardProcesses];
   if (nobody.length) cards.push({ name: "nobody", role: "shard", range: "shards without an owner", jobs: [], errors: [], seconds: 0, lag_ms: 0, url: "", waiting: 0, memory: null });
-  map.classList.toggle("many", status.shards.length > 128);
+  map.classList.toggle("many", isMany(status));
+  // As many columns as the longest range has shards, so that each card has its cells in one row, or in two equal ones.
+  const longest = Math.max(1, ...shardProcesses.map((process) => mine.get(process.name).length));
+  map.style.setProperty("--cells", String(longest > 32 ? Math.ceil(longest / Math.ceil(longest / 32)) : longest));
   const draw = (card, process) => drawCard(card, process, process.name === "nobody" ? nobody : mine.get(process.name), process.name === "nobody" ? [] : signed, status);
   keyed(map, cards, (process) => process.name, () => makeCard(actions), draw);
   keyed(others, status.processes.filter((process) => process.role !== "shard"), (process) => process.name, () => makeCard(actions), draw);

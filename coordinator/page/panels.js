@@ -2,7 +2,7 @@
 
 import { byId, element, keyed, setClass, setHidden, setText } from "/page/dom.js";
 import { drawFigure, makeFigure } from "/page/sparkline.js";
-import { bytes, clock, rate, share, span } from "/page/words.js";
+import { bytes, clock, ranges, rate, share, span } from "/page/words.js";
 
 function drawList(id, entries) {
   keyed(
@@ -12,6 +12,33 @@ function drawList(id, entries) {
     ([name]) => element("div", {}, element("dt", {}, name), element("dd")),
     (row, [, value]) => setText(row.lastChild, String(value)),
   );
+}
+
+// What an operator has to know first, one line a cause.
+function faultsOf({ leader, shards, queue }) {
+  const found = [];
+  if (!leader) found.push("No coordinator leads: nothing is placed anew until one does.");
+  const causes = new Map();
+  for (const shard of shards) {
+    if (shard.state !== "failed" && shard.state !== "unowned") continue;
+    const why = shard.state === "failed" ? `failed: ${shard.error ?? "no reason is known"}` : "served by nobody";
+    const cause = causes.get(why) ?? { ids: [], owners: new Set() };
+    causes.set(why, cause);
+    cause.ids.push(shard.shard_id);
+    if (shard.owner) cause.owners.add(shard.owner);
+  }
+  for (const [why, { ids, owners }] of causes) {
+    const where = owners.size ? ` of ${[...owners].slice(0, 3).join(", ")}${owners.size > 3 ? ` and ${owners.size - 3} more` : ""}` : "";
+    found.push(`Shard${ids.length > 1 ? "s" : ""} ${ranges(ids)}${where} ${why}`);
+  }
+  if (queue.dead) found.push(`${queue.dead} job${queue.dead > 1 ? "s" : ""} among the dead letters: markov-shard jobs list says why`);
+  return found;
+}
+
+export function drawFaults(status) {
+  const faults = faultsOf(status);
+  setHidden(byId("faults-part"), !faults.length);
+  keyed(byId("faults"), faults, (text) => text, (text) => element("li", {}, text), () => {});
 }
 
 export function drawFigures(status) {

@@ -24,6 +24,18 @@ export function clock(at) {
   return new Date(at * 1000).toLocaleTimeString([], { hour12: false });
 }
 
+// 4, 5, 6 and 9 → `4–6, 9`; of many runs the first five.
+export function ranges(ids) {
+  const runs = [];
+  for (const id of ids) {
+    const last = runs.at(-1);
+    if (last && id === last[1] + 1) last[1] = id;
+    else runs.push([id, id]);
+  }
+  const named = runs.slice(0, 5).map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(", ");
+  return runs.length > 5 ? `${named} and ${runs.length - 5} more ranges` : named;
+}
+
 // `shards 4-7 of 16`, as the document gives it, without the shard count that all have in common.
 export function owns(process, short = false) {
   if (process.draining) return "draining";

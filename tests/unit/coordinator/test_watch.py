@@ -71,8 +71,16 @@ def test_many_shards_with_one_trouble_are_one_line() -> None:
     ]
 
 
-def test_the_first_look_tells_of_no_changes() -> None:
-    assert list(changes(None, fleet(process("a"), shards=[shard(0)]), 1.0)) == []
+def test_shards_with_different_troubles_are_a_line_each() -> None:
+    before = fleet(shards=[shard(n) for n in range(3)])
+    after = fleet(shards=[shard(0, "failed", "4014"), shard(1, "failed", "4004"), shard(2, "failed", "4014")])
+    assert texts(before, after) == [("error", "shards 0, 2 failed: 4014"), ("error", "shard 1 failed: 4004")]
+
+
+def test_the_first_look_tells_of_no_changes_but_of_what_is_wrong_already() -> None:
+    assert list(changes(None, fleet(process("a"), shards=[shard(0), shard(1, "connecting")]), 1.0)) == []
+    (found,) = changes(None, fleet(process("a"), shards=[shard(0), shard(1, "failed", "closed: 4014")]), 1.0)
+    assert (found.kind, found.text) == ("error", "shard 1 failed: closed: 4014")
 
 
 async def test_rates_errors_and_metrics_come_from_the_looks() -> None:
@@ -91,7 +99,7 @@ async def test_rates_errors_and_metrics_come_from_the_looks() -> None:
     await watch.look()
     document = watch.document
     assert [point["replies"] for point in document["history"]] == [0.0, 5.0]
-    assert [h["text"] for h in document["happened"]] == ["a: cannot store"]
+    assert [h["text"] for h in document["happened"]] == ["a: cannot store", "shard 1 failed"]
     now[0] = 105.0
     text = generate_latest(metrics.registry).decode()
     for line in (
