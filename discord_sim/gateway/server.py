@@ -26,6 +26,9 @@ from discord_sim.permissions import VIEW_CHANNEL
 from discord_sim.state import Application, Channel, Guild, Json, World
 
 _GUILDS_AT_ONCE = 20
+_GUILDS_WAITING = 100
+"""GUILD_CREATEs that may wait for a client: a hundred thousand whole ones would fill the memory."""
+_GUILDS_PAUSE = 0.002
 _HELD_SECONDS = 0.05
 _RECONNECT_SECONDS = 5.0
 
@@ -143,6 +146,8 @@ class Gateway:
                 self._deliver(session, self.guild_create(guild, session), again=partial(self._anew, guild_id, session))
             if place % _GUILDS_AT_ONCE == 0:
                 await asyncio.sleep(0)
+            while session.backlog > _GUILDS_WAITING:  # noqa: ASYNC110
+                await asyncio.sleep(_GUILDS_PAUSE)
 
     def _anew(self, guild_id: int, session: Session) -> bytes:
         if guild_id not in self.world.guilds:
