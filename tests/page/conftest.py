@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from discord_sim.client import SimClient
-from discord_sim.demo import add_application
-from discord_sim.server import DiscordSim
 from tests.page.chatting import House
+from tests.standin import stand_in
 
 playwright = pytest.importorskip("playwright.async_api", reason="`make test-long` installs it")
 
@@ -69,7 +68,5 @@ async def visit(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Visit]]
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     """A guild of the stand-in's, which lives in this process."""
-    made = DiscordSim()
-    add_application(made)
-    async with made.serving() as url, SimClient(url) as sim:
+    async with stand_in() as made, SimClient(made.public_url) as sim:
         yield await House.build(sim)

@@ -8,10 +8,8 @@ import logging
 import sys
 from typing import Literal
 
-sys.modules["zstandard"] = None  # type: ignore[assignment] # then discord.py asks for zlib-stream
-
-import discord  # noqa: E402
-from discord import app_commands, http  # noqa: E402
+import discord
+from discord import app_commands, http
 
 FRUIT = {"apple": "malus", "apricot": "prunus", "banana": "musa", "cherry": "cerasus"}
 
