@@ -131,6 +131,11 @@ class Places:
         guild.name = name
         self._dispatcher.send(Dispatch("GUILD_UPDATE", guild_shapes.guild(guild), guild))
 
+    def give_guild(self, guild: Guild, user: User) -> None:
+        """Another member owns it from now on."""
+        guild.owner_id = user.id
+        self._dispatcher.send(Dispatch("GUILD_UPDATE", guild_shapes.guild(guild), guild))
+
     def delete_channel(self, channel: Channel) -> None:
         """Delete it, its threads with it."""
         guild = self._world.guild_of(channel)

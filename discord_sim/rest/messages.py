@@ -75,9 +75,14 @@ class Messages:
         channel = find_channel(self._world, request, permissions.SEND_MESSAGES)
         body = await read_body(request)
         bot = application_of(request).bot
-        if body.files and not self._world.permissions(bot.id, channel) & permissions.ATTACH_FILES:
+        granted = self._world.permissions(bot.id, channel)
+        if body.files and not granted & permissions.ATTACH_FILES:
             raise ApiError(Code.MISSING_PERMISSIONS)
         draft = read_draft(body, self._sim.cdn, channel.id)
+        if draft.embeds and not granted & permissions.EMBED_LINKS:
+            raise ApiError(Code.MISSING_PERMISSIONS)
+        if draft.reply_to is not None and channel.guild_id and not granted & permissions.READ_MESSAGE_HISTORY:
+            raise ApiError(Code.CANNOT_REPLY)
         if draft.reply_to is not None and draft.reply_to not in channel.messages:
             if draft.reply_must_exist:
                 unknown = "REPLIES_UNKNOWN_MESSAGE"
