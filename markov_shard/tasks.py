@@ -1,8 +1,26 @@
-"""Ending background tasks for certain."""
+"""Ending background tasks for certain, and work that servers out of reach only put off."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from markov_shard.errors import ServiceUnavailableError
+
+R = TypeVar("R")
+
+
+async def persist(
+    work: Callable[[], Awaitable[R]], *, on_trouble: Callable[[ServiceUnavailableError], None], most: float = 10.0
+) -> R:
+    """Does work again, after longer and longer pauses of at most `most` seconds, until no server it needs is away."""
+    delay = 0.1
+    while True:
+        try:
+            return await work()
+        except ServiceUnavailableError as error:
+            on_trouble(error)
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, most)
 
 
 async def end(tasks: Iterable["asyncio.Task[Any]"], *, patience: float = 1.0) -> None:

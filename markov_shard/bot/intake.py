@@ -6,7 +6,7 @@ another, and carry no sequence number, without which no position to resume from 
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 
 from structlog.contextvars import bind_contextvars
@@ -19,6 +19,8 @@ from markov_shard.logs import get_logger
 from markov_shard.store.channels import read_channels
 from markov_shard.store.members import opted_out
 from markov_shard.store.pool import Database
+from markov_shard.store.upkeep import joined_guilds
+from markov_shard.tasks import persist
 
 _log = get_logger(__name__)
 
@@ -52,27 +54,64 @@ class Intake:
         self._events = events
         self._database = database
         self._queues: dict[int, _GuildQueue] = {}
+        self._came: set[int] = set()
+        """Guilds that GUILD_CREATE told of since the session began."""
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def handle(self, seq: int, name: str, payload: Payload | None) -> None:
         """Takes one dispatch; never blocks and never raises for what is in the payload."""
         position = self._owner.position
-        if name == "READY":
+        if name == "READY" and payload is not None and not self._closed:
             position.new_session()
+            self._came.clear()
+            listed = frozenset(int(guild["id"]) for guild in payload.get("guilds", ()))
+            self._keep(self._look_for_left(position.open(seq), seq, listed), "guilds that were left")
+            return
         guild_id = _guild_of(name, payload)
         if self._closed or payload is None or guild_id is None or not self._events.handles(name):
             position.seen(seq)
             if name == "MESSAGE_CREATE" and payload is not None and not self._closed:
                 self._events.direct(payload)
             return
+        if name == "GUILD_CREATE":
+            self._came.add(guild_id)
         queue = self._queues.setdefault(guild_id, _GuildQueue())
         at_once = queue.directory if queue.task is None and name == "MESSAGE_CREATE" else None
         if at_once is not None and self._events.take(guild_id, at_once, seq, payload):
             position.seen(seq)
             return
-        queue.waiting.append(_Waiting(position.open(seq), seq, name, payload))
+        self._queue(guild_id, queue, _Waiting(position.open(seq), seq, name, payload))
+
+    def _queue(self, guild_id: int, queue: _GuildQueue, event: _Waiting) -> None:
+        queue.waiting.append(event)
         if queue.task is None:
             queue.task = asyncio.create_task(self._work(guild_id, queue), name=f"events of guild {guild_id}")
+
+    async def _look_for_left(self, mark: int, seq: int, listed: frozenset[int]) -> None:
+        """Takes guilds that a new session does not list for such as removed the bot while nobody was connected.
+
+        READY lists every guild of its shard, those in an outage too; after a RESUME there is none, and no need.
+        """
+        known = await persist(
+            self._joined,
+            on_trouble=lambda error: _log.warning("guilds that were left are not looked for yet", reason=str(error)),
+        )
+        for guild_id in known:
+            if guild_id not in listed and guild_id not in self._came:
+                _log.info("a guild removed the bot while it was away", guild=str(guild_id))
+                left = _Waiting(self._owner.position.open(seq), seq, "GUILD_DELETE", {"id": str(guild_id)})
+                self._queue(guild_id, self._queues.setdefault(guild_id, _GuildQueue()), left)
+        self._owner.position.close(mark)
+
+    async def _joined(self) -> list[int]:
+        async with self._database.connection() as connection:
+            return await joined_guilds(connection, self._owner.shard_id, self._owner.shard_count)
+
+    def _keep(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _work(self, guild_id: int, queue: _GuildQueue) -> None:
         """Works off a guild's waiting events one after the other, again and again while Postgres is away."""
@@ -124,12 +163,14 @@ class Intake:
 
     async def settle(self) -> None:
         """Waits until every event taken so far has done its work."""
-        while tasks := [queue.task for queue in self._queues.values() if queue.task]:
+        while tasks := [*self._tasks, *(queue.task for queue in self._queues.values() if queue.task)]:
             await asyncio.wait(tasks)
 
     def close(self) -> None:
         """Takes no more events, and stops work that waits: for a shard that another process owns now."""
         self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
         for queue in self._queues.values():
             if queue.task:
                 queue.task.cancel()

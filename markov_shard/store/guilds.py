@@ -49,8 +49,8 @@ async def advance_seq(connection: Connection, guild_id: int, by: int) -> int:
 async def mark_joined(connection: Connection, guild_id: int) -> None:
     """Notes that the bot is a member of the guild."""
     await connection.execute(
-        "INSERT INTO guilds (guild_id) VALUES ($1)"
-        " ON CONFLICT (guild_id) DO UPDATE SET left_at = NULL WHERE guilds.left_at IS NOT NULL",
+        "INSERT INTO guilds (guild_id, joined) VALUES ($1, true) ON CONFLICT (guild_id)"
+        " DO UPDATE SET joined = true, left_at = NULL WHERE guilds.left_at IS NOT NULL OR NOT guilds.joined",
         guild_id,
     )
 

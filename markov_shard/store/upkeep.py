@@ -40,6 +40,16 @@ async def present_guilds(connection: Connection) -> list[int]:
     return [row["guild_id"] for row in rows]
 
 
+async def joined_guilds(connection: Connection, shard_id: int, shard_count: int) -> list[int]:
+    """Guilds of a shard that the gateway has said the bot is in, and never that it left. Fleet-wide as above."""
+    rows = await connection.fetch(
+        "SELECT guild_id FROM guilds WHERE left_at IS NULL AND joined AND (guild_id >> 22) % $2 = $1",
+        shard_id,
+        shard_count,
+    )
+    return [row["guild_id"] for row in rows]
+
+
 async def left_guilds(connection: Connection, *, days: float) -> list[int]:
     """Guilds that removed the bot at least `days` ago and have no purge under way. Fleet-wide."""
     rows = await connection.fetch(
@@ -93,6 +103,7 @@ async def delete_guild(connection: Connection, guild_id: int) -> None:
         "channels",
         "job_chunks",
         "catch_ups",
+        "progress_messages",
         "guilds",
     ):
         await connection.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from discord_sim import permissions
 from discord_sim.chat import Draft
+from discord_sim.places import NewMember
 from markov_shard.bot.catching_up import CatchingUp
 from markov_shard.bot.directory import ChannelDirectory
 from markov_shard.bot.rereading import Rereading
@@ -18,10 +19,13 @@ from markov_shard.errors import DatabaseUnavailableError, SupersededError
 from markov_shard.guilds.owner import Owner
 from markov_shard.ownership.runner import OwnedShard
 from markov_shard.ownership.turns import Turns
+from markov_shard.ranges import shard_of
 from markov_shard.shared import keys
 from markov_shard.store.catch_ups import CatchUp, read_catch_ups
 from markov_shard.store.channels import read_channels
 from markov_shard.store.epochs import take_epoch
+from markov_shard.store.guilds import mark_joined
+from markov_shard.store.upkeep import joined_guilds
 from tests.integration.bot.conftest import MakeBot
 from tests.integration.bot.harness import PATIENCE, Bot, Server, until
 
@@ -290,3 +294,46 @@ async def test_a_set_of_shards_that_is_to_take_over_has_missed_nothing(missed: M
     finally:
         hosting.take_turns(Turns(shard_count=1))
     assert not await gaps(missed.bot)
+
+
+async def test_a_guild_that_removed_the_bot_meanwhile_is_noticed_and_no_other(bot: Bot) -> None:
+    left, kept, troubled = bot.guild(), bot.guild(), bot.guild()
+    for server in (left, kept, troubled):
+        await server.listening()
+        await server.learned("the cat sat on the mat")
+    taught_before = 5 << 22  # from the command line, before the bot ever came there
+    async with bot.database.connection() as connection:
+        await connection.execute("INSERT INTO guilds (guild_id) VALUES ($1)", taught_before)
+    await away(bot)
+    application = next(iter(bot.sim.world.applications.values()))
+    bot.sim.places.remove_member(left.guild, application.bot)
+    bot.sim.places.set_unavailable(troubled.guild, unavailable=True)
+    await back(bot)
+
+    async def gone() -> set[int]:
+        async with bot.database.connection() as connection:
+            rows = await connection.fetch("SELECT guild_id FROM guilds WHERE left_at IS NOT NULL")
+        return {row["guild_id"] for row in rows}
+
+    async with asyncio.timeout(PATIENCE):
+        while left.id not in await gone():
+            await asyncio.sleep(0.005)
+    await kept.passed()
+    intake = bot.service.hosting.intake_of(kept.id)
+    assert intake is not None
+    await intake.settle()
+    assert not {kept.id, troubled.id, taught_before} & await gone()
+    bot.sim.places.add_member(left.guild, NewMember(application.bot.username, id=application.bot.id))
+    async with asyncio.timeout(PATIENCE):
+        while left.id in await gone():
+            await asyncio.sleep(0.005)
+    assert await left.rows(), "what was learned is still there"
+
+
+async def test_only_guilds_of_the_shard_are_looked_at(bot: Bot) -> None:
+    ids = [number << 22 for number in range(101, 109)]
+    async with bot.database.connection() as connection:
+        for guild_id in ids:
+            await mark_joined(connection, guild_id)
+        found = [set(await joined_guilds(connection, shard_id, 4)) & set(ids) for shard_id in range(4)]
+    assert [{guild_id for guild_id in ids if shard_of(guild_id, 4) == shard_id} for shard_id in range(4)] == found
