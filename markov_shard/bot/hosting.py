@@ -110,10 +110,11 @@ class Hosting:
         *,
         responder: Callable[[], Answering],
         before_session: Callable[[OwnedShard], Awaitable[None]],
+        on_started: Callable[[OwnedShard], None] = lambda shard: None,
         ignored: Collection[int] = frozenset(),
     ) -> None:
         """`on_settled` is called when a resharding is over; `responder` gives what answers messages, once shards start;
-        `before_session` is told when the events since a shard's last session are lost.
+        `before_session` is told when the events since a shard's last session are lost; `on_started` when one serves.
 
         `ignored`: channels never learned from.
         """
@@ -128,6 +129,7 @@ class Hosting:
         self._reply_clock = reply_clock or ReplyClock()
         self._responder = responder
         self._before_session = before_session
+        self._on_started = on_started
         self._ignored = ignored
         self.events: Counter[str] = Counter()
         """Gateway events received, by name."""
@@ -170,6 +172,7 @@ class Hosting:
             raise
         how = "resumed" if resume and not hosted.shard.identifies else "identified"
         _log.info("shard is connected", shard=shard.shard_id, of=shard.shard_count, epoch=shard.epoch, how=how)
+        self._on_started(shard)
 
     async def stop_shard(self, shard: OwnedShard, *, drain: bool) -> None:
         """Drain: close the connection keeping its session, finish and store what came, save the position.

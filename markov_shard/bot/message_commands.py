@@ -1,16 +1,13 @@
 """What `!mark WORD` does beside answering, by word."""
 
-from collections.abc import Callable, Mapping
-
-import hikari
+from collections.abc import Mapping
 
 from markov_shard.bot.commands.common import NOT_A_MODERATOR
 from markov_shard.bot.commands.help import help_text
 from markov_shard.bot.commands.invite import invitation
 from markov_shard.bot.commands.train import announced
-from markov_shard.bot.progress import ProgressMessage
+from markov_shard.bot.following import Following
 from markov_shard.bot.responder import Asked, MayManage, OnCommand
-from markov_shard.bot.sending import Messenger
 from markov_shard.bot.trainer import Trainer
 from markov_shard.errors import JobError
 from markov_shard.settings import Settings
@@ -24,14 +21,12 @@ class MessageCommands:
         settings: Settings,
         bot_id: int,
         trainer: Trainer,
-        messenger: Messenger,
-        rest: Callable[[], hikari.api.RESTClient],
+        following: Following,
     ) -> None:
         self._settings = settings
         self._bot_id = bot_id
         self._trainer = trainer
-        self._messenger = messenger
-        self._rest = rest
+        self._following = following
 
     def by_word(self) -> Mapping[str, OnCommand]:
         """The words after the prefix."""
@@ -60,5 +55,5 @@ class MessageCommands:
             await asked.reply(f"I cannot start that: {error}")
             return
         message_id = await asked.reply(announced(job_id, file["filename"] if file else None, clean=clean))
-        shown = ProgressMessage(self._rest, self._messenger, asked.guild_id, asked.channel_id, message_id=message_id)
-        self._trainer.follow(shown.follow(self._trainer.progress(asked.guild_id, job_id)))
+        if message_id is not None:
+            self._following.begin(asked.guild_id, job_id, asked.channel_id, message_id=message_id)

@@ -1,17 +1,14 @@
 """How a training job stands, as an embed that keeps itself up to date for as long as the job takes."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import hikari
 
 from markov_shard.bot.sending import Messenger
-from markov_shard.logs import get_logger
 from markov_shard.store.jobs import Job
 from markov_shard.training.progress import JobProgress, Stage
-
-_log = get_logger(__name__)
 
 TOKEN_SECONDS = 14 * 60.0
 """An interaction's token lives for fifteen minutes; a little earlier the bot's own way of editing takes over."""
@@ -93,42 +90,40 @@ class ProgressMessage:
         self._rest = rest
         self._messenger = messenger
         self._guild_id = guild_id
-        self._channel_id = channel_id
-        self._message_id = message_id
+        self.channel_id = channel_id
+        self.message_id = message_id
+        """None until the interaction's answer has been edited once, which tells."""
         self._interaction = interaction
         self._clock = clock
         self._until = clock() + TOKEN_SECONDS
 
-    async def follow(self, progress: AsyncIterator[JobProgress]) -> None:
-        """Shows each state of the job until it is finished, or until there is nowhere left to show it."""
-        async for state in progress:
-            if not await self._show(progress_embed(state)):
-                _log.info("a job's progress can no longer be shown", guild=str(self._guild_id), job=state.job.job_id)
-                return
+    async def show(self, state: JobProgress) -> bool:
+        """Shows a state of the job; False when there is nowhere left to show it."""
+        return await self._show(progress_embed(state))
 
     async def _show(self, embed: hikari.Embed) -> bool:
         try:
             if self._interaction is not None and self._clock() < self._until:
-                answer = await self._interaction.edit_initial_response("", embed=embed)
-                self._message_id = int(answer.id)
+                answer = await self._interaction.edit_initial_response(embed=embed)
+                self.message_id = int(answer.id)
                 return True
         except (hikari.NotFoundError, hikari.UnauthorizedError):
             pass  # the token ended early, or the answer was deleted
         self._interaction = None
         try:
-            if self._message_id is not None:
-                await self._rest().edit_message(self._channel_id, self._message_id, "", embed=embed)
+            if self.message_id is not None:
+                await self._rest().edit_message(self.channel_id, self.message_id, embed=embed)
                 return True
         except (hikari.NotFoundError, hikari.ForbiddenError):
             pass
         return await self._write(embed)
 
     async def _write(self, embed: hikari.Embed) -> bool:
-        if not self._messenger.may_send(self._guild_id, self._channel_id):
+        if not self._messenger.may_send(self._guild_id, self.channel_id):
             return False
         try:
-            sent = await self._rest().create_message(self._channel_id, embed=embed)
+            sent = await self._rest().create_message(self.channel_id, embed=embed)
         except (hikari.NotFoundError, hikari.ForbiddenError):
             return False
-        self._message_id = int(sent.id)
+        self.message_id = int(sent.id)
         return True

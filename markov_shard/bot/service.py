@@ -45,7 +45,7 @@ from markov_shard.shared.news import News, listen
 from markov_shard.shared.sessions import Sessions
 from markov_shard.store.flags import read_flags
 from markov_shard.store.messages import drop_attachment
-from markov_shard.tasks import end
+from markov_shard.tasks import end, persist
 from markov_shard.training.pool import WorkPool
 
 _log = get_logger(__name__)
@@ -102,7 +102,7 @@ class ShardService:
         settings = runtime.settings
         self._runtime = runtime
         self.metrics = Metrics()
-        self._tasks: set[asyncio.Future[object]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         replied = self.metrics.seconds("markov_reply_seconds", "Seconds from an event to the sending of its reply")
         self.reply_clock = ReplyClock(replied.observe)
         flushed = self.metrics.seconds("markov_flush_seconds", "Seconds it took to store what was learned")
@@ -152,8 +152,9 @@ class ShardService:
             gate,
             hikari.Activity(name=settings.activity) if settings.activity else None,
             self.reply_clock,
-            on_settled=lambda: self._spawn(self.guilds.refresh_all()),
+            on_settled=lambda: self._spawn(self._take_up_everything()),
             responder=lambda: self.talking.responder,
+            on_started=lambda shard: self._spawn(self.talking.following.take_up(shard)),
             before_session=lambda shard: self.catching_up.note(shard),  # noqa: PLW0108 - made below
             ignored=settings.ignored_channel_ids,
         )
@@ -221,7 +222,7 @@ class ShardService:
                 await drop_attachment(connection, guild_id, url)
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -246,7 +247,8 @@ class ShardService:
                 yield
             finally:
                 await self.talking.responder.settle()
-                await end(background)
+                self.talking.following.close()
+                await end([*background, *self._tasks])
                 await self.hosting.closed()
                 if self.bot.is_alive:
                     await self.bot.close()
@@ -268,7 +270,14 @@ class ShardService:
             _log.warning("what changed of a guild cannot be taken up", guild=str(news.guild_id), reason=str(error))
 
     async def _on_gap(self) -> None:
-        await self.guilds.refresh_all()
+        self._spawn(self._take_up_everything())
+
+    async def _take_up_everything(self) -> None:
+        """Takes up what changed while nobody could announce it; while Postgres is away too, tries again."""
+        await persist(
+            self.guilds.refresh_all,
+            on_trouble=lambda error: _log.warning("what changed cannot be taken up yet", reason=str(error)),
+        )
         await self._drop_stale_files()
 
     async def _drop_stale_files(self) -> None:

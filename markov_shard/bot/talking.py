@@ -13,6 +13,7 @@ from markov_shard.bot.commands.forget import forget_handler
 from markov_shard.bot.components import Components
 from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.directory import ChannelDirectory
+from markov_shard.bot.following import Following
 from markov_shard.bot.forgetting import Forgetting
 from markov_shard.bot.gateway import FleetBot
 from markov_shard.bot.hosting import Hosting
@@ -57,7 +58,8 @@ class Talking:
         self._forgetting = Forgetting(runtime, guilds, hosting)
         self.answers = Answers(guilds, hosting, settings, rng, self._attachments, observe)
         self._imitation = Imitation(database, guilds, hosting, self.answers, settings, cpu_work)
-        commands = MessageCommands(settings, bot_id, trainer, self._messenger, lambda: bot.rest)
+        self.following = Following(database, hosting, trainer, self._messenger, lambda: bot.rest)
+        commands = MessageCommands(settings, bot_id, trainer, self.following)
         self.responder = Responder(
             settings,
             bot_id,
@@ -84,6 +86,7 @@ class Talking:
             ChannelChoices: self._choices,
             Cooldowns: self._cooldowns,
             Database: database,
+            Following: self.following,
             Forgetting: self._forgetting,
             Guilds: guilds,
             Hosting: hosting,

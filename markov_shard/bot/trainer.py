@@ -58,10 +58,6 @@ class Trainer:
             await asyncio.sleep(delay)
             delay = min(delay * 1.2, self._poll_seconds * 10)
 
-    def follow(self, work: Coroutine[object, object, object]) -> None:
-        """Keeps telling how a job stands, beside everything else."""
-        self._spawn(work)
-
     def consider_compiling(self, guild: Guild) -> None:
         """Has the image brought up to date when much was learned since: opening a chain then stays fast."""
         if guild.opened is not None:

@@ -4,9 +4,9 @@ import hikari
 import lightbulb
 
 from markov_shard.bot.commands.common import GUILD_ONLY, guild_of, refuse_non_moderator, refuse_outside_guilds, say
+from markov_shard.bot.following import Following
 from markov_shard.bot.permissions import Permissions
-from markov_shard.bot.progress import ProgressMessage, progress_embed
-from markov_shard.bot.sending import Messenger
+from markov_shard.bot.progress import progress_embed
 from markov_shard.bot.trainer import Trainer
 from markov_shard.errors import JobError
 
@@ -38,9 +38,8 @@ class Train(
     async def invoke(
         self,
         ctx: lightbulb.Context,
-        app: hikari.GatewayBot,
         trainer: Trainer,
-        messenger: Messenger,
+        following: Following,
         permissions: Permissions,
     ) -> None:
         if await refuse_non_moderator(ctx, permissions):
@@ -55,9 +54,7 @@ class Train(
             await say(ctx, f"I cannot start that: {error}", private=True)
             return
         await say(ctx, announced(job_id, attachment.filename if attachment else None, clean=self.clean))
-        interaction = ctx.interaction
-        shown = ProgressMessage(lambda: app.rest, messenger, guild_id, int(ctx.channel_id), interaction=interaction)
-        trainer.follow(shown.follow(trainer.progress(guild_id, job_id)))
+        following.begin(guild_id, job_id, int(ctx.channel_id), interaction=ctx.interaction)
 
 
 class TrainStatus(

@@ -12,6 +12,8 @@ import pytest_asyncio
 from discord_sim import permissions
 from discord_sim.state import Message
 from markov_shard.bot import progress
+from markov_shard.ownership.runner import OwnedShard
+from markov_shard.store.epochs import take_epoch
 from markov_shard.store.jobs import Job
 from markov_shard.training.handlers import Handlers
 from markov_shard.training.pool import WorkPool
@@ -80,8 +82,8 @@ async def test_a_file_is_learned_and_the_embed_tells_how_it_went(bot: Bot, worke
     server = bot.guild()
     seen = await server.use("train", by="mira", files=[("lines.json", FILE)], json=0)
     assert not seen.private
-    assert "is replaced" in seen.text or seen.message.embeds, "a clean training is announced as such"
     text = await done(seen)
+    assert "is replaced" in seen.text, "a clean training is announced as such"
     assert "40 learned" in text
     assert "lot" in (await server.use("mark", seed="file line")).text
     assert "is done" in embed_of((await server.use("train-status")).message)
@@ -191,9 +193,45 @@ async def test_the_embed_lives_on_after_the_interactions_token(
     assert "Job" in seen.text
 
 
+@pytest.mark.parametrize("ended_meanwhile", [False, True])
+async def test_the_embed_is_kept_up_to_date_by_the_next_process(
+    bot: Bot, workers: Workers, ended_meanwhile: bool
+) -> None:
+    await workers.stop()
+    server = bot.guild()
+    seen = await server.use("train", by="mira", files=[("a.json", FILE)], json=0)
+    await until(lambda: seen.message.embeds and "waits for a worker" in embed_of(seen.message))
+    async with asyncio.timeout(20), bot.database.connection() as connection:
+        while not await connection.fetchval("SELECT count(*) FROM progress_messages WHERE guild_id = $1", server.id):
+            await asyncio.sleep(0.005)
+    await bot.settle()
+    await bot.drop()
+    bot.service.talking.following.close()
+    if ended_meanwhile:
+        workers.start()
+        async with asyncio.timeout(40), bot.database.connection() as connection:
+            while await connection.fetchval(
+                "SELECT count(*) FROM jobs WHERE guild_id = $1 AND state IN ('queued', 'running')", server.id
+            ):
+                await asyncio.sleep(0.02)
+    assert "waits for a worker" in embed_of(seen.message)
+    async with bot.database.transaction() as connection:
+        bot.epoch = await take_epoch(connection, 1, 0, "next")
+    await bot.service.hosting.start_shard(OwnedShard(0, 1, bot.epoch))
+    workers.start()
+    assert "40 learned" in await done(seen)
+    async with asyncio.timeout(20), bot.database.connection() as connection:
+        while await connection.fetchval("SELECT count(*) FROM progress_messages WHERE guild_id = $1", server.id):
+            await asyncio.sleep(0.005)
+
+
 async def test_the_embed_of_the_longest_job_is_within_discords_limits() -> None:
     longest = progress_of_everything()
     embed = progress.progress_embed(longest, now=lambda: 1.0)
+    shown = {part.name: part.value for part in embed.fields}
+    assert "12.3%" in shown["Progress"]
+    assert shown["Channels"] == "500 of 500 done, now <#4611686018427387904> (50%)"
+    assert "days" in shown["Time left"]
     assert embed.total_length() <= 6000
     assert all(len(part.value) <= 1024 for part in embed.fields)
     assert len(embed.description or "") <= 4096
