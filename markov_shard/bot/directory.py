@@ -61,6 +61,10 @@ class ChannelDirectory:
         """Whether the channel's parent and age restriction are known."""
         return self.complete or channel_id in self._parents or channel_id in self._others
 
+    def is_open(self, channel_id: int) -> bool:
+        """Whether the channel was noted as one that is not age-restricted."""
+        return channel_id in self._others and channel_id not in self._nsfw
+
     def is_ignored(self, channel_id: int) -> bool:
         """Whether the operator never wants the channel learned."""
         return channel_id in self._ignored

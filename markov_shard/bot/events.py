@@ -55,6 +55,8 @@ class GuildEvents:
             "CHANNEL_UPDATE": self._channel,
             "CHANNEL_DELETE": self._channel_gone,
             "THREAD_CREATE": self._channel,
+            "THREAD_UPDATE": self._channel,  # also of one that was archived when the guild was made known
+            "THREAD_LIST_SYNC": self._threads,
             "THREAD_DELETE": self._channel_gone,
             "GUILD_CREATE": self._guild,
             "GUILD_DELETE": self._guild_gone,
@@ -141,6 +143,9 @@ class GuildEvents:
         self._responder.places_changed(guild_id)
         await self._note(guild_id, directory, [channel_row(payload)])
 
+    async def _threads(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
+        await self._note(guild_id, directory, [channel_row(entry) for entry in payload["threads"]])
+
     async def _guild(self, guild_id: int, directory: ChannelDirectory, _: int, payload: Payload) -> None:
         rows = [channel_row(entry) for key in ("channels", "threads") for entry in payload.get(key, ())]
         async with self._database.connection() as connection:
@@ -166,10 +171,18 @@ class GuildEvents:
                 await mark_left(connection, guild_id)
 
     async def _note(self, guild_id: int, directory: ChannelDirectory, rows: Sequence[ChannelRow]) -> None:
-        """Takes channels in, and keeps those that a resume in another process would need to know."""
+        """Takes channels in, and keeps those that a resume in another process would need to know.
+
+        What was said in a channel before it became age-restricted answers only in such channels from then on. That is
+        done before it is noted down for good, so that a process that dies in between does it again.
+        """
+        restricted = [row.channel_id for row in rows if row.nsfw and directory.is_open(row.channel_id)]
         for row in rows:
             directory.note(row)
-        kept = [row for row in rows if directory.has_settings(row.channel_id)]
+        for channel_id in restricted:
+            there = [channel_id, *directory.threads_of(channel_id)]
+            await self._guilds.restrict_channels(guild_id, self._owner, there)
+        kept = [row for row in rows if row.channel_id in restricted or directory.has_settings(row.channel_id)]
         if kept:
             async with self._database.connection() as connection:
                 await save_channels(connection, guild_id, kept)

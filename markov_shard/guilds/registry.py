@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from markov_shard.chain import Chain, ChainError
@@ -16,14 +17,20 @@ from markov_shard.guilds.removal import (
     PublishedImage,
     StaleImageError,
     remove_messages,
-    replace_message,
+    replace_messages,
 )
 from markov_shard.logs import get_logger
 from markov_shard.store.generations import clear_guild
 from markov_shard.store.guilds import read_guild
 from markov_shard.store.images import Audience, current_images, discard_images
 from markov_shard.store.members import messages_of_author
-from markov_shard.store.messages import RemovedMessage, StoredMessage, count_messages, messages_of_channels
+from markov_shard.store.messages import (
+    RemovedMessage,
+    StoredMessage,
+    count_messages,
+    messages_of_channels,
+    unrestricted_messages,
+)
 from markov_shard.store.pool import Connection, Database
 
 _log = get_logger(__name__)
@@ -242,15 +249,34 @@ class Guilds:
         async with guild.lock:
             if message.message_id in guild.unstored:
                 await self._learner.flush_guild(guild)
-            old = await self._change(
-                guild, lambda connection, published: replace_message(connection, guild_id, message, published)
-            )
-            if old is None:
-                return False
-            self._unlearn(guild, [old])
-            if message.content.split():
+            return bool(await self._replace(guild, [message]))
+
+    async def restrict_channels(self, guild_id: int, owner: Owner, channel_ids: Sequence[int]) -> int:
+        """Has what was said in channels answer in age-restricted channels only, since they became such."""
+        guild = self.guild(guild_id, owner)
+        async with guild.lock:
+            await self._learner.flush_guild(guild)
+        count = 0
+        while True:
+            async with self._database.connection() as connection:
+                open_ones = await unrestricted_messages(connection, guild_id, channel_ids, limit=_REMOVED_AT_ONCE)
+            if not open_ones:
+                return count
+            async with guild.lock:
+                await self._replace(guild, [replace(message, nsfw=True) for message in open_ones])
+            count += len(open_ones)
+
+    async def _replace(self, guild: Guild, messages: Sequence[StoredMessage]) -> int:
+        """Puts messages in the place of stored ones; returns how many the chain counted. The lock is held."""
+        old = await self._change(
+            guild, lambda connection, published: replace_messages(connection, guild.guild_id, messages, published)
+        )
+        self._unlearn(guild, old)
+        held = {row.message_id for row in old}
+        for message in messages:
+            if message.message_id in held and message.content.split():
                 guild.learn(message)
-        return True
+        return len(old)
 
     async def remove_channels(self, guild_id: int, owner: Owner, channel_ids: Sequence[int]) -> int:
         """Unlearns everything said in deleted channels or threads; returns how many messages the chain counted."""

@@ -44,19 +44,19 @@ async def remove_messages(
     return removed
 
 
-async def replace_message(
-    connection: Connection, guild_id: int, message: StoredMessage, published: Published
-) -> RemovedMessage | None:
-    """Puts an edited message in the place of the stored one; returns the old one, None when none was stored.
+async def replace_messages(
+    connection: Connection, guild_id: int, messages: Sequence[StoredMessage], published: Published
+) -> list[RemovedMessage]:
+    """Puts messages in the place of the stored ones with their IDs; returns those, and leaves out what is not stored.
 
     A new text without tokens only takes the old one out. Raises StaleImageError as `remove_messages` does.
     """
-    removed = await _take_out(connection, guild_id, [message.message_id], published)
-    if not removed:
-        return None
-    if message.content.split():
-        await learn_messages(connection, guild_id, [message])
-    return removed[0]
+    removed = await _take_out(connection, guild_id, [message.message_id for message in messages], published)
+    held = {row.message_id for row in removed}
+    fresh = [message for message in messages if message.message_id in held and message.content.split()]
+    if fresh:
+        await learn_messages(connection, guild_id, fresh)
+    return removed
 
 
 async def _take_out(

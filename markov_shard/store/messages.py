@@ -253,6 +253,20 @@ async def messages_of_channels(
     return [row["message_id"] for row in rows]
 
 
+async def unrestricted_messages(
+    connection: Connection, guild_id: int, channel_ids: Sequence[int], *, limit: int
+) -> list[StoredMessage]:
+    """Stored messages of some channels that are not marked as age-restricted, of any generation, at most `limit`."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (message_id) message_id, channel_id, author_id, content, attachments, nsfw FROM messages"
+        " WHERE guild_id = $1 AND channel_id = ANY($2::bigint[]) AND NOT nsfw ORDER BY message_id LIMIT $3",
+        guild_id,
+        channel_ids,
+        limit,
+    )
+    return [stored_row(row) for row in rows]
+
+
 async def has_nsfw(connection: Connection, guild_id: int, generation: int) -> bool:
     """Whether the generation holds text from age-restricted channels."""
     found: bool = await connection.fetchval(

@@ -11,7 +11,7 @@ from markov_shard.chain import Chain, Image, ReferenceChain
 from markov_shard.errors import SupersededError
 from markov_shard.guilds.image_files import ImageFiles
 from markov_shard.guilds.opening import ChainOpener
-from markov_shard.guilds.removal import PublishedImage, remove_messages, replace_message
+from markov_shard.guilds.removal import PublishedImage, remove_messages, replace_messages
 from markov_shard.shared.image_cache import ImageCache
 from markov_shard.store.images import current_images
 from markov_shard.store.messages import StoredMessage, learn_messages
@@ -131,7 +131,7 @@ async def test_what_is_deleted_and_edited_during_a_compile_is_not_in_its_image(
         for message in (edited, edited_again):
             published = await images(database, opener)
             async with database.transaction() as connection:
-                await replace_message(connection, GUILD, message, published)  # type: ignore[arg-type]
+                await replace_messages(connection, GUILD, [message], published)  # type: ignore[arg-type]
         live.update({500: late, 5: edited_again})
         del live[3], live[4]
         return built  # type: ignore[return-value]
