@@ -13,7 +13,7 @@ from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
 from markov_shard.store.guilds import read_guild
-from markov_shard.store.jobs import unfinished_training
+from markov_shard.store.jobs import forget_errors, unfinished_training
 from markov_shard.store.members import export_author, opt_in, opt_out
 from markov_shard.training.forgetting import clear_stored
 from markov_shard.training.requests import cancel_job, request_forget
@@ -46,6 +46,7 @@ class Forgetting:
                 await opt_out(connection, guild_id, user_id)
             await self._follow_opt(guild_id, user_id, out=True)
         count = await self._guilds.remove_author(guild_id, owner, user_id)
+        await self._forget_errors(guild_id)
         await request_forget(self._runtime, guild_id)
         _log.info("a member is forgotten", guild=str(guild_id), messages=count, opted_out=never_again)
         return count
@@ -63,6 +64,7 @@ class Forgetting:
         assert intake is not None
         threads = (await intake.directory(guild_id)).threads_of(channel_id)
         count = await self._guilds.remove_channels(guild_id, owner, [channel_id, *threads])
+        await self._forget_errors(guild_id)
         await request_forget(self._runtime, guild_id)
         return count
 
@@ -78,6 +80,7 @@ class Forgetting:
                 _log.info("a training ended by itself", guild=str(guild_id), reason=str(error))
         count = await self._guilds.remove_all(guild_id, owner)
         await clear_stored(self._runtime, guild_id)
+        await request_forget(self._runtime, guild_id)  # for what only a worker looks at, such as dead letters
         return count
 
     async def export(self, guild_id: int, user_id: int) -> tuple[File, int]:
@@ -107,6 +110,11 @@ class Forgetting:
         """Whether a member is not to be learned."""
         intake = self._hosting.intake_of(guild_id)
         return intake is not None and user_id in (await intake.directory(guild_id)).opted_out
+
+    async def _forget_errors(self, guild_id: int) -> None:
+        """A file that could not be learned is quoted by its job's error, whoever wrote it."""
+        async with self._runtime.database.connection() as connection:
+            await forget_errors(connection, guild_id)
 
     async def _follow_opt(self, guild_id: int, user_id: int, *, out: bool) -> None:
         intake = self._hosting.intake_of(guild_id)

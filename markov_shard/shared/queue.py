@@ -5,7 +5,7 @@ only says who should look at which job; losing the streams loses no job, since a
 The steps that must not come apart are Lua files (`lua/queue_*.lua`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,6 +199,20 @@ class JobQueue:
         if letters:
             with redis_errors(server_of(self._redis)):
                 await self._redis.xdel(keys.dead_letters(), *letters)
+
+    async def rewrite_letters(self, guild_id: int, job_ids: Collection[int], reason: str) -> None:
+        """Gives the dead letters of a guild's jobs another reason, as when the old one must be forgotten."""
+        for letter in await self.dead_letters(limit=_DEAD_LETTERS_KEPT * 2):
+            if letter.guild_id == guild_id and letter.job_id in job_ids and letter.reason != reason:
+                fields: dict[Any, Any] = {
+                    "lane": letter.lane,
+                    "guild": str(guild_id),
+                    "job": str(letter.job_id),
+                    "reason": reason,
+                }
+                with redis_errors(server_of(self._redis)):
+                    await self._redis.xadd(keys.dead_letters(), fields)
+                    await self._redis.xdel(keys.dead_letters(), letter.letter)
 
     async def take_sweep(self, name: str, seconds: float) -> bool:
         """Whether this process is the one to sweep now: one of all workers, once in `seconds`."""

@@ -63,6 +63,26 @@ def job_of(row: Any) -> Job:
     return Job(**{**row, "payload": orjson.loads(row["payload"])})
 
 
+FORGOTTEN = "removed, since it may have quoted what was to be forgotten"
+
+
+async def forget_errors(connection: Connection, guild_id: int) -> None:
+    """Takes out what a guild's finished jobs say of files: errors quote them."""
+    await connection.execute(
+        "UPDATE jobs SET error = CASE WHEN error IS NULL THEN NULL ELSE $2 END, payload = payload - 'problems'"
+        " WHERE guild_id = $1 AND state = ANY($3::text[]) AND (error <> $2 OR payload ? 'problems')",
+        guild_id,
+        FORGOTTEN,
+        list(FINISHED),
+    )
+
+
+async def forgotten_errors(connection: Connection, guild_id: int) -> set[int]:
+    """The jobs of a guild whose errors were taken out."""
+    rows = await connection.fetch("SELECT job_id FROM jobs WHERE guild_id = $1 AND error = $2", guild_id, FORGOTTEN)
+    return {row["job_id"] for row in rows}
+
+
 async def create_job(
     connection: Connection,
     guild_id: int,

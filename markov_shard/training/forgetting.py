@@ -15,9 +15,11 @@ from markov_shard.logs import get_logger
 from markov_shard.runtime import Runtime
 from markov_shard.shared.image_cache import ImageCache
 from markov_shard.shared.news import News, announce
+from markov_shard.shared.queue import JobQueue
 from markov_shard.store.generations import clear_guild
 from markov_shard.store.guilds import lock_guild, read_guild
 from markov_shard.store.images import ImageRow, chunks_of
+from markov_shard.store.jobs import FORGOTTEN, forget_errors, forgotten_errors
 from markov_shard.store.members import opt_out
 from markov_shard.store.messages import count_messages
 from markov_shard.store.pool import Connection
@@ -37,6 +39,9 @@ async def scrub_images(runtime: Runtime, guild_id: int) -> None:
         await lock_guild(connection, guild_id)
         old = await drop_old_images(connection, guild_id)
         await _bury_cached(runtime, old)
+        silent = await forgotten_errors(connection, guild_id)
+    if silent:
+        await JobQueue(runtime.redis, runtime.name).rewrite_letters(guild_id, silent, FORGOTTEN)
     await announce(runtime.redis, News(guild_id, "removal"))
 
 
@@ -50,6 +55,7 @@ async def clear_stored(runtime: Runtime, guild_id: int) -> int:
         count = await count_messages(connection, guild_id, guild.generation)
         await _bury_cached(runtime, await all_images(connection, guild_id))
         await clear_guild(connection, guild_id)
+        await forget_errors(connection, guild_id)
     await announce(runtime.redis, News(guild_id, "purge"))
     await drop_old(runtime.database, guild_id)
     return count
@@ -97,6 +103,8 @@ async def forget_author(runtime: Runtime, guild_id: int, user_id: int, *, never_
     learner = Learner(runtime.database, debounce=60, batch_size=settings.batch_size)
     guilds = Guilds(runtime.database, opener, learner, memory_limit=1 << 30)
     count = await guilds.remove_author(guild_id, _Nobody(0, 1, 0), user_id)
+    async with runtime.database.connection() as connection:
+        await forget_errors(connection, guild_id)
     await announce(runtime.redis, News(guild_id, "removal", user_id))
     await request_forget(runtime, guild_id)
     return count
