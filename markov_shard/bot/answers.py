@@ -150,4 +150,5 @@ class Answers:
 
 def nothing_to_say(answer: Answer) -> str:
     """Why there is no answer, and what to do about it."""
-    return f"I have nothing to say yet. {answer.reason}\nChoose channels with `/listen add`, or `/train` me."
+    what_to_do = "Moderators: `/listen add` has me read a channel, `/train` its history."
+    return f"I have nothing to say yet. {answer.reason}\n{what_to_do}"

@@ -20,7 +20,8 @@ Kind = Literal["listen", "autorespond"]
 
 PAGE = 25
 """Choices of a select menu at most."""
-_LISTED = 60
+_LISTED_TEXT = 1900
+"""Characters of a list of channels, which leaves room for what stands around it."""
 _MENTION = re.compile(r"<#(\d+)>")
 
 
@@ -81,18 +82,19 @@ class ChannelChoices:
         if directory is None:
             return Outcome(MOVING)
         places = await self._places.of(guild_id)
-        lines: list[str] = []
+        refused: dict[str, list[int]] = {}
         private: list[int] = []
         wanted: list[int] = []
         for channel_id in dict.fromkeys(channel_ids):
             place = places.get(channel_id)
             refusal = _refusal(kind, directory, channel_id, place)
             if refusal is not None:
-                lines.append(refusal)
+                refused.setdefault(refusal, []).append(channel_id)
             elif kind == "listen" and place is not None and not place.public and not asked:
                 private.append(channel_id)
             else:
                 wanted.append(channel_id)
+        lines = [text.format(_mentions(channels)) for text, channels in refused.items()]
         if wanted:
             await self._apply(kind, guild_id, directory, wanted, places, on=True)
             lines.insert(0, WORDS[kind].added.format(_mentions(wanted)))
@@ -115,9 +117,15 @@ class ChannelChoices:
         chosen = sorted(_chosen(kind, directory))
         if not chosen:
             return WORDS[kind].none
-        lines = [f"- <#{channel_id}>{_chance(kind, directory, channel_id)}" for channel_id in chosen[:_LISTED]]
-        more = [f"and {len(chosen) - _LISTED} more"] if len(chosen) > _LISTED else []
-        return "\n".join([WORDS[kind].listed, *lines, *more])
+        lines, size = [WORDS[kind].listed], 0
+        for place, channel_id in enumerate(chosen):
+            line = f"- <#{channel_id}>{_chance(kind, directory, channel_id)}"
+            size += len(line) + 1
+            if size > _LISTED_TEXT:
+                lines.append(f"and {len(chosen) - place} more; `/{kind} modify` shows them all")
+                break
+            lines.append(line)
+        return "\n".join(lines)
 
     async def menu(
         self, kind: Kind, guild_id: int, page: int
@@ -246,13 +254,13 @@ def _chance(kind: Kind, directory: ChannelDirectory, channel_id: int) -> str:
 
 
 def _refusal(kind: Kind, directory: ChannelDirectory, channel_id: int, place: Place | None) -> str | None:
-    """Why a channel cannot be added, in words."""
+    """Why a channel cannot be added, in words; `{}` is where it, and others of the same fate, are named."""
     if place is None:
-        return f"There is no channel <#{channel_id}> here that I could use."
+        return "There is no channel {} here that I could use."
     if kind == "listen" and directory.is_ignored(channel_id):
-        return f"<#{channel_id}> is never learned from: my operator has excluded it."
+        return "I never learn from {}: my operator has excluded it."
     missing = place.missing_to_read if kind == "listen" else place.missing_to_write
-    return f"I cannot use <#{channel_id}>: the permission **{missing}** is missing for me there." if missing else None
+    return f"I cannot use {{}}: the permission **{missing}** is missing for me there." if missing else None
 
 
 def _question(private: Iterable[int]) -> str:

@@ -22,6 +22,7 @@ class Pressed:
     def __init__(self, interaction: hikari.ComponentInteraction, words: Sequence[str]) -> None:
         self.interaction = interaction
         self.words = words
+        self._waits = False
 
     @property
     def guild_id(self) -> int:
@@ -37,10 +38,18 @@ class Pressed:
     async def wait(self) -> None:
         """Says that the answer takes a while; `update` gives it then."""
         await self.interaction.create_initial_response(hikari.ResponseType.DEFERRED_MESSAGE_UPDATE)
+        self._waits = True
 
     async def finish(self, text: str) -> None:
         """After `wait`: puts a text in the place of message and components."""
         await self.interaction.edit_initial_response(text, components=[], user_mentions=False, role_mentions=False)
+
+    async def fail(self, text: str) -> None:
+        """Says why nothing was done; message and components stay, to be tried again."""
+        if self._waits:
+            await self.say_more(text)
+        else:
+            await self.say(text)
 
     async def update(self, text: str, components: Sequence[hikari.api.ComponentBuilder] = ()) -> None:
         """Changes the message that holds the component."""
@@ -87,13 +96,14 @@ class Components:
             return
         pressed = Pressed(interaction, rest)
         try:
-            await handler(pressed)
+            try:
+                await handler(pressed)
+            except MarkovShardError as error:
+                _log.warning("a component could not be followed", custom_id=word, reason=str(error))
+                await pressed.fail(TROUBLE)
         except hikari.HikariError as error:
             if not is_replay(error):
                 _log.warning("a component could not be answered", custom_id=word, reason=str(error).splitlines()[0])
-        except MarkovShardError as error:
-            _log.warning("a component could not be followed", custom_id=word, reason=str(error))
-            await pressed.say(TROUBLE)
 
 
 def is_replay(error: BaseException | None) -> bool:

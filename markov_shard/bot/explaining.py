@@ -19,14 +19,17 @@ async def explain(database: Database, guild_id: int, answer: Answer) -> str:
             message.message_id: message
             for message in await read_messages(connection, guild_id, guild.generation, shown)
         }
+    imported = 0
     for source in shown:
         message = stored.get(source)
-        if message is None:
-            lines.append(f"- message {source}, not stored yet" if source > 0 else "- an imported message")
-        elif source < 0 or message.channel_id is None:
-            lines.append("- an imported message")
+        if source < 0 or (message is not None and message.channel_id is None):
+            imported += 1
+        elif message is None:
+            lines.append(f"- message {source}, not stored yet")
         else:
             lines.append(f"- https://discord.com/channels/{guild_id}/{message.channel_id}/{source}")
+    if imported:
+        lines.append("- an imported message" if imported == 1 else f"- {imported} imported messages")
     if len(answer.sources) > _SOURCES_SHOWN:
         lines.append(f"and {len(answer.sources) - _SOURCES_SHOWN} more messages")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from markov_shard.bot.limits import Cooldowns
 from markov_shard.bot.payloads import author_of, mentions, roles_of, written_at
 from markov_shard.bot.permissions import Permissions
 from markov_shard.bot.sending import File, Messenger, Outgoing, with_link
-from markov_shard.errors import MarkovShardError
+from markov_shard.errors import MarkovShardError, ServiceUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.settings import Settings
 from markov_shard.store.pool import Database
@@ -68,7 +68,8 @@ class Asked:
     ) -> int | None:
         """Answers, at most once for each `part`; returns the answer's message ID, None where the bot may not write."""
         outgoing = Outgoing(text, f"{self.message_id}{part}", self.message_id if quote else None, tts=tts, file=file)
-        return await self._messenger.send(self.guild_id, self.channel_id, outgoing, user_id=self.user_id)
+        thread = len(self.directory.with_parent(self.channel_id)) > 1
+        return await self._messenger.send(self.guild_id, self.channel_id, outgoing, user_id=self.user_id, thread=thread)
 
 
 class Responder:
@@ -166,7 +167,11 @@ class Responder:
             return
         if (command := self._commands.get(word.casefold())) is not None:
             asked.text = rest.strip()
-            await command(asked, self.may_manage)
+            try:
+                await command(asked, self.may_manage)
+            except ServiceUnavailableError as error:
+                _log.warning("a command cannot be followed now", guild=str(asked.guild_id), reason=str(error))
+                await asked.reply(TROUBLE)
             return
         wanted: set[str] = set()
         while word.casefold() in ("debug", "tts"):

@@ -15,8 +15,11 @@ _log = get_logger(__name__)
 MAX_TEXT = 2000
 NO_MENTIONS: dict[str, Any] = {"parse": [], "replied_user": False}
 
-Trouble = Literal["View Channel", "Send Messages", "Read Message History", "Attach Files"]
+Trouble = Literal["View Channel", "Send Messages", "Send Messages in Threads", "Read Message History", "Attach Files"]
 """A permission that Discord said is missing, as its own settings page names it."""
+
+_SILENCING: frozenset[Trouble] = frozenset({"View Channel", "Send Messages", "Send Messages in Threads"})
+"""Without one of these there is no answer at all."""
 
 _CANNOT_REPLY = 160002
 _MISSING_ACCESS = 50001
@@ -63,28 +66,28 @@ class Messenger:
     def may_send(self, guild_id: int, channel_id: int) -> bool:
         """False where Discord refused a message, until something about the guild's channels or roles changes."""
         known = self._troubles.get(guild_id)
-        return known is None or not known.get(channel_id, set()) & {"View Channel", "Send Messages"}
+        return known is None or _SILENCING.isdisjoint(known.get(channel_id, ()))
 
     def forget_troubles(self, guild_id: int) -> None:
         """Permissions may have changed."""
         self._troubles.pop(guild_id, None)
 
     async def send(
-        self, guild_id: int, channel_id: int, message: Outgoing, *, user_id: int | None = None
+        self, guild_id: int, channel_id: int, message: Outgoing, *, user_id: int | None = None, thread: bool = False
     ) -> int | None:
         """Sends a message; None where the bot may not. `user_id`: who asked, and is told by a direct message.
 
-        Raises hikari's errors for anything but a missing permission.
+        `thread`: the channel is one. Raises hikari's errors for anything but a missing permission.
         """
         known: set[Trouble] = self._troubles.get(guild_id, {}).get(channel_id, set())
-        if "View Channel" in known or "Send Messages" in known:
+        if not _SILENCING.isdisjoint(known):
             return None
         message = _without(message, known)
         while True:
             try:
                 return await self._send(channel_id, message)
             except hikari.ForbiddenError as error:
-                trouble = _trouble(error, message)
+                trouble = _trouble(error, message, thread=thread)
                 if not self._note(guild_id, channel_id, trouble):
                     return None  # two were under way at once
                 _log.warning(
@@ -93,7 +96,7 @@ class Messenger:
                     channel=str(channel_id),
                     permission=trouble,
                 )
-                if trouble in ("View Channel", "Send Messages"):
+                if trouble in _SILENCING:
                     if user_id is not None:
                         await self._tell(user_id, channel_id, trouble)
                     return None
@@ -123,12 +126,14 @@ class Messenger:
             _log.debug("a member could not be told", reason=str(error).splitlines()[0])
 
 
-def _trouble(error: hikari.ForbiddenError, message: Outgoing) -> Trouble:
+def _trouble(error: hikari.ForbiddenError, message: Outgoing, *, thread: bool) -> Trouble:
     if error.code == _CANNOT_REPLY and message.reply_to is not None:
         return "Read Message History"
     if error.code == _MISSING_ACCESS:
         return "View Channel"
-    return "Attach Files" if message.file is not None else "Send Messages"
+    if message.file is not None:
+        return "Attach Files"
+    return "Send Messages in Threads" if thread else "Send Messages"
 
 
 def _without(message: Outgoing, troubles: set[Trouble], *, told: bool = False) -> Outgoing:

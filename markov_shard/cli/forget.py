@@ -26,7 +26,8 @@ def command(user: int, guild: int | None, opt_out: bool, yes: bool, data_dir: st
     if as_json:
         print_json({"messages": sum(removed.values()), "guilds": {str(key): value for key, value in removed.items()}})
     else:
-        click.echo(f"{sum(removed.values())} messages removed, in {len(removed)} guilds; old images follow in minutes")
+        guilds = "1 guild" if len(removed) == 1 else f"{len(removed)} guilds"
+        click.echo(f"{sum(removed.values())} messages removed, in {guilds}; old images follow in minutes")
 
 
 def confirm(question: str, *, yes: bool) -> None:

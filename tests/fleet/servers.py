@@ -37,6 +37,24 @@ class OwnServers:
         await (asyncio.to_thread(self._valkey.stop) if self._cluster is None else self._cluster.stop())
         await asyncio.to_thread(self._postgres.stop)
 
+    @asynccontextmanager
+    async def without_postgres(self) -> AsyncIterator[None]:
+        """Postgres is away while the block runs."""
+        await asyncio.to_thread(self._postgres.stop)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self._postgres.start)
+
+    @asynccontextmanager
+    async def without_redis(self) -> AsyncIterator[None]:
+        """Redis is away while the block runs; then it has what it had."""
+        await asyncio.to_thread(self._valkey.stop)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self._valkey.start)
+
     async def restart_postgres(self) -> None:
         """Ends every connection and transaction; what was committed is there again."""
         await asyncio.to_thread(self._postgres.stop)

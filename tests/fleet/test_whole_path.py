@@ -1,9 +1,10 @@
 """The whole path with separate processes: chat, learn, train from a file, answer, unlearn, survive a kill."""
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import pytest
@@ -49,6 +50,28 @@ class Server:
             chain.learn(text)
         return {(state, successor) for state, successor, _ in chain.transitions()}
 
+    async def ask(self, count: int) -> list[str]:
+        """Members ask for answers by `!mark`, which is not learned; returns their messages' IDs."""
+        wanted = [{"author": self.member, "content": f"!mark {number}"} for number in range(count)]
+        return [sent["id"] for sent in await self.sim.send_messages(self.channel, wanted, dispatch=True)]
+
+    async def answers(self) -> dict[str, list[str]]:
+        """The bot's answers by the message that they answer, in the whole channel."""
+        found: dict[str, list[str]] = {}
+        before: str | None = None
+        while page := await self.sim.messages(self.channel, limit=100, before=before):
+            before = page[-1]["id"]
+            for message in page:
+                if message["author"].get("bot") and (answered := message.get("message_reference")):
+                    found.setdefault(answered["message_id"], []).append(message["id"])
+        return found
+
+    async def answered(self, asked: Collection[str]) -> dict[str, list[str]]:
+        """The same, once all of these are answered."""
+        while not set(asked) <= (found := await self.answers()).keys():
+            await asyncio.sleep(0.05)
+        return found
+
     async def mark(self) -> str:
         done = await self.sim.run_command(self.channel, self.member, "mark", {})
         text: str = done["response"]["content"]
@@ -90,6 +113,20 @@ async def until_stored(database: Database, server: Server) -> None:
     while (found := await stored(database, server.guild_id)) != expected:
         assert set(found.values()) <= {1}
         await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def nothing_can_be_stored(database: Database, servers: Sequence[Server]) -> AsyncIterator[None]:
+    """Holds the rows that learning needs, so that no position moves on and Discord replays whatever comes."""
+    async with database.connection() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            ids = [server.guild_id for server in servers]
+            await connection.fetch("SELECT FROM guilds WHERE guild_id = ANY($1::bigint[]) FOR UPDATE", ids)
+            yield
+        finally:
+            await transaction.rollback()
 
 
 async def verify(fleet: Fleet, server: Server) -> dict[str, Any]:
@@ -160,7 +197,7 @@ async def test_a_server_chats_and_the_fleet_learns_trains_answers_and_unlearns(
     assert set((await fleet.stop()).values()) == {0}
 
 
-async def test_killing_the_whole_fleet_loses_nothing_that_discord_replays(
+async def test_killing_the_whole_fleet_loses_nothing_and_answers_nothing_twice(
     fleet: Fleet, sim: SimClient, database: Database, chat: Sequence[str]
 ) -> None:
     servers = await make_servers(sim)
@@ -172,10 +209,17 @@ async def test_killing_the_whole_fleet_loses_nothing_that_discord_replays(
     for server in servers:
         await until_stored(database, server)
 
-    # Killed in the middle of the chat: some of it stored, some in memory, some not received.
-    chatting = asyncio.gather(*(server.chat(chat[50:300]) for server in servers))
-    await sim.wait_for_dispatches("MESSAGE_CREATE", 50 * len(servers) + 20)
-    await fleet.kill()
+    # Killed in the middle of the chat: some of it stored, some in memory, some not received; and of what was asked,
+    # some is answered, some not.
+    async with nothing_can_be_stored(database, servers):
+        for server in servers:
+            await server.chat(chat[50:60])
+        asked = [await server.ask(8) for server in servers]
+        first = [await server.answered(ids) for server, ids in zip(servers, asked, strict=True)]
+        chatting = asyncio.gather(*(server.chat(chat[60:300]) for server in servers))
+        late = [await server.ask(3) for server in servers]
+        await sim.wait_for_dispatches("MESSAGE_CREATE", 60 * len(servers) + 20)
+        await fleet.kill()
     await chatting
     for server in servers:
         await server.chat(chat[300:350])
@@ -189,3 +233,12 @@ async def test_killing_the_whole_fleet_loses_nothing_that_discord_replays(
         await verify(fleet, server)
     identified = [entry for entry in await sim.log("session") if entry["t"] == "IDENTIFY"]
     assert len(identified) == SHARD_COUNT  # the second start resumed
+    again = 0
+    for server, ids, answers, more in zip(servers, asked, first, late, strict=True):
+        newest = (await server.ask(1))[0]
+        found = await server.answered([newest])
+        assert {key: found[key] for key in ids} == {key: answers[key] for key in ids}, "answered once, and not again"
+        assert all(len(found.get(message_id, [])) <= 1 for message_id in [*ids, *more, newest])
+        sent = Counter(entry["body"]["nonce"] for entry in await sim.requests("POST", f"/{server.channel}/messages$"))
+        again += sum(sent[message_id] > 1 for message_id in ids)
+    print(f"{again} answers were sent a second time, and Discord made no second message")  # noqa: T201 - for the reader

@@ -38,7 +38,8 @@ class ForgetMe(lightbulb.SlashCommand, name="me", description="Remove everything
             await say(ctx, str(error), private=True)
             return
         after = "" if self.keep_learning else " I learn nothing more from you here; `/forget undo` takes that back."
-        await say(ctx, f"{_messages(count)} of yours removed. {GONE}{after}", private=True)
+        done = f"{_messages(count)} of yours removed. {GONE}" if count else "I had stored nothing of yours here."
+        await say(ctx, done + after, private=True)
 
 
 @forget.register

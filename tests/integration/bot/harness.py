@@ -238,8 +238,10 @@ class Server:
         return self.answer_to(message) is None
 
     async def passed(self, *, user: str = "owner") -> None:
-        """Waits until the bot has dealt with everything before: a later message is answered."""
-        await self.reply_to(self.write("!mark help", user=user, channel=list(self.guild.channels.values())[-1].name))
+        """Waits until the bot has dealt with everything before: a later message, in the last channel, is answered."""
+        channels = [channel for channel in self.guild.channels.values() if not channel.is_thread]
+        await self.reply_to(self.write("!mark help", user=user, channel=channels[-1].name))
+        await self.bot.service.talking.responder.settle()
 
     async def learned(self, *texts: str, channel: str = "general", user: str = "jonas") -> list[Message]:
         """Members write, where the bot listens; returns once that is stored."""

@@ -55,6 +55,59 @@ async def test_twenty_five_channels_at_once(bot: Bot, kind: str) -> None:
 
 
 @KINDS
+async def test_more_channels_than_a_message_holds_are_listed_in_part(bot: Bot, kind: str) -> None:
+    names = [f"channel-{number:03}" for number in range(100)]
+    server = bot.guild(*names)
+    for first in range(0, 100, 25):
+        await server.use(f"{kind} add", by="mira", at=names[0], **server.channels(*names[first : first + 25]))
+    if kind == "autorespond":
+        async with bot.database.connection() as connection:
+            await connection.execute("UPDATE channels SET autorespond_chance = 12.34 WHERE guild_id = $1", server.id)
+        intake = bot.service.hosting.intake_of(server.id)
+        assert intake is not None
+        (await intake.directory(server.id)).set_chance(server.guild.channels, 12.34)
+    text = (await server.use(f"{kind} list", at=names[0])).text
+    shown = text.count("<#")
+    assert len(text) <= 2000
+    assert shown >= 40
+    assert f"and {100 - shown} more; `/{kind} modify` shows them all" in text
+    if kind == "autorespond":
+        assert text.count("12.34% of them") == shown
+
+
+async def test_twenty_five_channels_that_not_everybody_sees_are_asked_about_at_once(bot: Bot) -> None:
+    names = [f"hidden-{number}" for number in range(25)]
+    server = bot.guild("general", *names)
+    for name in names:
+        server.deny(name, permissions.VIEW_CHANNEL, who=server.id)
+        server.allow(name, permissions.VIEW_CHANNEL)
+    question = (await server.use("listen add", by="mira", **server.channels(*names))).message
+    assert question.content.count("<#") == 25
+    assert (await server.press(question, "listen:yes")).text.count("<#") == 25
+    assert (await listed(server, "listen")).count("<#") == 25
+    gone = await server.use("listen remove", by="mira", **server.channels(*names))
+    assert gone.text.count("<#") == 25
+    server.deny("general", permissions.VIEW_CHANNEL)
+    for name in names:
+        server.deny(name, permissions.VIEW_CHANNEL)
+    refused = await server.use("listen add", by="mira", **server.channels(*names))
+    assert refused.text.count("View Channel") >= 1
+    assert all(str(server.channel(name).id) in refused.text for name in names), "each is named"
+
+
+@KINDS
+async def test_a_channel_that_is_gone_can_be_taken_out(bot: Bot, kind: str) -> None:
+    server = bot.guild("general", "doomed")
+    await server.use(f"{kind} add", by="mira", **server.channels("doomed", "general"))
+    gone = server.channel("doomed").id
+    using = asyncio.ensure_future(server.use(f"{kind} remove", by="mira", **server.channels("doomed")))
+    await asyncio.sleep(0)  # the command is on its way
+    bot.sim.places.delete_channel(server.channel("doomed"))
+    assert f"<#{gone}>" in (await using).text
+    assert (await listed(server, kind)).count("<#") == 1
+
+
+@KINDS
 @pytest.mark.parametrize("action", ["add", "remove", "modify"])
 async def test_only_moderators_may_choose(bot: Bot, kind: str, action: str) -> None:
     server = bot.guild()
