@@ -24,7 +24,7 @@ test-long: $(VENV)/dev.stamp
 # Every table of benchmarks/README.md, peers included.
 bench: $(VENV)/dev.stamp
 	$(PIP) -e '.[bench]'
-	@for name in $(or $(NAMES),generate train open reply learn scale before-after cache hardware mixed stand-in); do \
+	@for name in $(or $(NAMES),generate train open reply sustained learn scale before-after cache hardware mixed stand-in); do \
 		echo "== $$name"; $(BIN)/markov-shard bench $$name --peers $(ARGS) || exit 1; done
 
 lint: $(VENV)/dev.stamp

@@ -23,16 +23,21 @@ class FastLogger:
 
     def info(self, event: str, **fields: str | int | float) -> None:
         """Writes a line of numbers and IDs."""
+        self.infos((event, fields))
+
+    def infos(self, *events: tuple[str, dict[str, str | int | float]]) -> None:
+        """Writes some lines of one moment at once."""
         if not self._records.isEnabledFor(logging.INFO):
             return
-        lines = _only_json_lines()
-        if lines is None:
-            self._log.info(event, **fields)
-        elif lines.level <= logging.INFO:
-            fields |= structlog.contextvars.get_contextvars()
-            fields |= {"event": event, "level": "info", "logger": self._name}
-            fields["timestamp"] = timestamp(lines.zone)
-            lines.write(orjson.dumps(fields, default=str).decode())
+        handler = _only_json_lines()
+        if handler is None:
+            for event, fields in events:
+                self._log.info(event, **fields)
+        elif handler.level <= logging.INFO:
+            rest = {"level": "info", "logger": self._name, "timestamp": timestamp(handler.zone)}
+            around = structlog.contextvars.get_contextvars()
+            lines = [orjson.dumps(fields | around | {"event": event} | rest, default=str) for event, fields in events]
+            handler.write(b"\n".join(lines).decode())
 
 
 def _only_json_lines() -> JsonLines | None:

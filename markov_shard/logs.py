@@ -95,7 +95,7 @@ class JsonLines(logging.StreamHandler[TextIO]):
         self.zone = zone
 
     def write(self, line: str) -> None:
-        """Writes a line that is complete already."""
+        """Writes a line, or several, complete but for the last one's end."""
         with self.lock or contextlib.nullcontext():
             self.stream.write(line + self.terminator)
             self.flush()

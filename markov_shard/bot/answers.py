@@ -88,8 +88,13 @@ class Answers:
         self._observe(guild_id, "total", chosen - started)
         guild, ms = str(guild_id), round((chosen - started) * 1000, 3)
         if isinstance(chain, Chain):
-            _log.info("Using optimized MarkovStore", guild=guild, ms=round((opened - started) * 1000, 3))
-            _log.info("Generated optimized response text", guild=guild, ms=ms, tries=answer.tries, score=answer.score)
+            _log.infos(
+                ("Using optimized MarkovStore", {"guild": guild, "ms": round((opened - started) * 1000, 3)}),
+                (
+                    "Generated optimized response text",
+                    {"guild": guild, "ms": ms, "tries": answer.tries, "score": answer.score},
+                ),
+            )
         else:
             _log.info("Generated response text", guild=guild, ms=ms, tries=answer.tries, score=answer.score)
         if not answer.text:

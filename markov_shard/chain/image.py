@@ -18,6 +18,8 @@ from markov_shard.chain.tables import BIG, Tables
 from markov_shard.chain.text import NO_SOURCE, MessageLike, shown, text_of, tokens_of
 from markov_shard.chain.words import Words
 
+_SPOKEN = 1000  # words whose tokens are kept when they are learned again
+
 Transition = tuple[tuple[str, ...], str | None, int]
 
 
@@ -55,6 +57,7 @@ class Image:
         self._word_end = tables.word_end.data
         self._word_text = tables.word_text.data
         self._words = Words(self._word_text, self._word_end, self.token_states)
+        self._spoken: dict[str, int] = {}
         self._fold_hash = tables.fold_hash.data
         self._fold_token = tables.fold_token.data
         self._source = tables.source.data
@@ -101,7 +104,7 @@ class Image:
     @property
     def words_nbytes(self) -> int:
         """An estimate of the memory that words kept as strings take: averages of CPython's objects and its dict's."""
-        return 150 * len(self._words)
+        return 150 * (len(self._words) + len(self._spoken))
 
     def text(self, tokens: Sequence[int]) -> str:
         """The words of these tokens (at least one) with spaces between them."""
@@ -117,9 +120,21 @@ class Image:
     def token(self, word: str) -> int:
         """The word's token, or 0 where the image does not know it."""
         encoded = word.encode(errors="surrogatepass")  # a seed may have any; no learned word does
-        wanted = crc32(encoded)
-        place = bisect_left(self._hashes, wanted)
-        while place < self.vocabulary and self._hashes[place] == wanted:
+        return self._token_of(encoded, crc32(encoded))
+
+    def token_hashed(self, word: str, wanted: int) -> int:
+        """As `token`, of a learned word whose hash is known; those first asked for, mostly frequent ones, are kept."""
+        token = self._spoken.get(word, 0)
+        if not token:
+            token = self._token_of(word.encode(), wanted)
+            if token and len(self._spoken) < _SPOKEN:
+                self._spoken[word] = token
+        return token
+
+    def _token_of(self, encoded: bytes, wanted: int) -> int:
+        hashes = self._hashes
+        place = bisect_left(hashes, wanted)
+        while place < len(hashes) and hashes[place] == wanted:
             if self._word_text[self._word_end[place] : self._word_end[place + 1]] == encoded:
                 return place + 1
             place += 1
@@ -161,6 +176,11 @@ class Image:
         """The state of exactly these tokens (up to the state size of them), or -1."""
         if not tokens:
             return 0
+        if len(tokens) == self.state_size > 1:
+            low, high = self.range_of(tokens[1:])
+            column = self.columns[len(tokens) - 1]
+            place = bisect_left(column, tokens[0], low, high)
+            return place if place < high and column[place] == tokens[0] else -1
         low, high = self.range_of(tokens)
         if low == high or (len(tokens) < self.state_size and self.columns[len(tokens)][low]):
             return -1
@@ -226,6 +246,8 @@ class Image:
     def row_weight(self, state: int) -> int:
         """The sum of a state's counts."""
         low, high = self.row[state], self.row[state + 1]
+        if high - low == 1:
+            return self.count(low)
         if high - low <= 4:
             return sum(map(self.count, range(low, high)))
         weight = int(self.tables.count[low:high].sum(dtype=np.int64))

@@ -72,11 +72,16 @@ class Overlay:
         fold = word.casefold()
         return (self.image.folded(word) if self.image else []) + self._folds.get(fold, [])
 
-    def _tokens(self, words: Sequence[str]) -> tuple[list[int], dict[str, int]]:
+    def _tokens(self, words: Sequence[str], hashes: Sequence[int]) -> tuple[list[int], dict[str, int]]:
         """The words' tokens, and those among them that unknown words would get."""
+        tokens: list[int] = []
         new: dict[str, int] = {}
+        known, image = self._numbers, self.image
         following = self._first_token + len(self._words)
-        return [self.token(word) or new.setdefault(word, following + len(new)) for word in words], new
+        for word, hash_ in zip(words, hashes, strict=True):
+            token = known.get(word, 0) or (image.token_hashed(word, hash_) if image is not None else 0)
+            tokens.append(token or new.setdefault(word, following + len(new)))
+        return tokens, new
 
     def _add_words(self, new: Mapping[str, int]) -> None:
         self._numbers.update(new)
@@ -100,7 +105,7 @@ class Overlay:
     def state(self, tokens: tuple[int, ...]) -> int:
         """The state of exactly these tokens, or -1."""
         found = self._states.get(tokens, -1)
-        if found < 0 and self.image is not None and all(token < self._first_token for token in tokens):
+        if found < 0 and self.image is not None and max(tokens, default=0) < self._first_token:
             found = self.image.state(tokens)
         return found
 
@@ -178,12 +183,14 @@ class Overlay:
 
     def learn(self, words: Sequence[str], identity: int | None) -> None:
         """One more message of at least one word."""
-        tokens, words_new = self._tokens(words)
+        hashes = [crc32(word.encode()) for word in words]
+        tokens, words_new = self._tokens(words, hashes)
         states_new: dict[tuple[int, ...], int] = {}
         path = self._path(tokens, states_new)
         rows_new = self._rows_missing(path)
-        print_ = fingerprint([crc32(word.encode()) for word in words])
-        self._add_words(words_new)
+        print_ = fingerprint(hashes)
+        if words_new:
+            self._add_words(words_new)
         self._add_states(states_new)
         self.rows.update(rows_new)
         source = 0
@@ -191,11 +198,9 @@ class Overlay:
             source = len(self.sources)
             self.sources.append(identity)
             self.forgotten.discard(identity)
+        rows = self.rows
         for state, dest, transition, count in path:
-            row = self.rows[state]
-            if not row.added(dest) and count <= row.lost(transition):
-                row.successors += 1
-            row.add(dest, source)
+            rows[state].add(dest, source, transition, count)
         self._changed(len(tokens), print_, 1)
 
     def _path(self, tokens: Sequence[int], new: dict[tuple[int, ...], int] | None = None) -> list[Step]:
@@ -204,21 +209,26 @@ class Overlay:
         Without `new`, raises NotLearnedError where the chain has no such path.
         """
         path: list[Step] = []
+        image, size, known = self.image, self.state_size, self._states
+        first_state, first_token = self._first_state, self._first_token
         state, context = 0, tuple[int, ...]()
         following = self.states
         for token in [*tokens, 0]:
-            transition = self.find(state, token)
-            context = (*context, token)[-self.state_size :]
-            count = 0
-            if transition >= 0:
-                assert self.image is not None
-                dest, count = self.image.dest[transition], self.image.count(transition)
-                if dest >= self._first_state:
-                    raise IndexError(f"transition {transition} of the image leads to state {dest}")
-            elif not token:
-                dest = 0
+            context = (*context, token)[-size:]
+            transition = count = dest = 0
+            if image is None or state >= first_state or token >= first_token:
+                transition = -1
             else:
-                dest = self.state(context)
+                transition = image.find(state, token)
+            if transition >= 0:
+                assert image is not None
+                dest, count = image.dest[transition], image.count(transition)
+                if dest >= first_state:
+                    raise IndexError(f"transition {transition} of the image leads to state {dest}")
+            elif token:
+                dest = known.get(context, -1)
+                if dest < 0 and image is not None and max(context) < first_token:
+                    dest = image.state(context)
                 if dest < 0 and new is not None:
                     dest = new.setdefault(context, following + len(new))
                 elif dest < 0:
@@ -230,7 +240,11 @@ class Overlay:
 
     def _rows_missing(self, path: Sequence[Step]) -> dict[int, Row]:
         """Rows for the states of a path that the overlay has not touched yet."""
-        return {state: Row(self.image, state) for state in {step[0] for step in path} if state not in self.rows}
+        rows, missing = self.rows, dict[int, Row]()
+        for state, _, _, _ in path:
+            if state not in rows and state not in missing:
+                missing[state] = Row(self.image, state)
+        return missing
 
     def unlearn(self, tokens: Sequence[int], identity: int | None, name: str) -> None:
         """One message less; raises NotLearnedError, and changes nothing, where it is not all there."""

@@ -22,7 +22,7 @@ class Row:
 
     def __init__(self, image: Image | None, state: int) -> None:
         self.base = 0  # the image's occurrences, before losses
-        self.successors = 0  # live distinct destinations; whoever changes the row keeps count
+        self.successors = 0  # live distinct destinations; whoever drops or loses keeps count
         if image is not None and state < image.states:
             self.base = image.row_weight(state)
             self.successors = image.row[state + 1] - image.row[state]
@@ -47,12 +47,18 @@ class Row:
         """Live additions by destination."""
         return self._live if self._live is not None else Counter(item >> SOURCE_BITS for item in self._added)
 
-    def add(self, dest: int, source: int) -> None:
-        """One more occurrence."""
-        self._added.append(dest << SOURCE_BITS | source)
-        if self._live is not None:
-            self._live[dest] = self._live.get(dest, 0) + 1
-        elif len(self._added) > SMALL:
+    def add(self, dest: int, source: int, transition: int = -1, count: int = 0) -> None:
+        """One more occurrence; of an image transition that the image counts `count` times, if it has it."""
+        added, live = self._added, self._live
+        if live is not None:
+            before = live.get(dest, 0)
+            live[dest] = before + 1
+        else:
+            before = dest in [item >> SOURCE_BITS for item in added] if added else 0
+        if not before and (not count or (self.losses is not None and count <= self.losses.of(transition))):
+            self.successors += 1
+        added.append(dest << SOURCE_BITS | source)
+        if live is None and len(added) > SMALL:
             self._live = dict(self.additions())
 
     def drop(self, dest: int, source: int) -> None:
