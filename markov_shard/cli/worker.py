@@ -47,6 +47,16 @@ async def _worker(settings: Settings) -> None:
             metrics.gauge("markov_jobs_running", "Jobs in work", lambda: len(worker.working_on))
             metrics.total("markov_jobs_done", "Jobs this process has finished", lambda: worker.done)
             metrics.totals("markov_jobs_ended", "Jobs that ended here, by how", "outcome", lambda: worker.outcomes)
+            figures = worker.figures
+            metrics.totals(
+                "markov_training_messages", "Messages that trainings have read", "kind", lambda: figures.messages
+            )
+            metrics.gauges(
+                "markov_training_seconds_left",
+                "Time left of the longest training in work",
+                "kind",
+                lambda: figures.seconds_left,
+            )
             async with (
                 measured_process(metrics, health, runtime.database) as measured,
                 serve_health(health, settings.http_host, settings.http_port, registry=metrics.registry) as url,

@@ -25,6 +25,7 @@ from markov_shard.shared.queue import Delivery, JobQueue
 from markov_shard.store.claims import claim_job, note_failure, release_claim
 from markov_shard.store.jobs import LANES, Job, JobKind, Lane
 from markov_shard.tasks import end
+from markov_shard.training.figures import TrainingFigures
 from markov_shard.training.holding import holding
 from markov_shard.training.importing import give_up
 from markov_shard.training.sweep import Sweeper
@@ -49,8 +50,9 @@ class Worker:
         self._runtime = runtime
         self._handlers = handlers
         self._loops = loops or {}
-        self.working_on: set[int] = set()
-        """The IDs of the jobs in work."""
+        self.working_on: dict[int, Job] = {}
+        """The jobs in work by ID, as they were when they were claimed."""
+        self.figures = TrainingFigures(runtime.database)
         self.done = 0
         self.outcomes: Counter[str] = Counter()
         """Jobs that ended here: done, failed or dead; interrupted ones are delivered again."""
@@ -65,6 +67,7 @@ class Worker:
             for number in range(self._loops.get(lane, 1))
         ]
         loops.append(asyncio.create_task(Sweeper(self._runtime).run(), name="sweep"))
+        loops.append(asyncio.create_task(self.figures.watch(self.working_on), name="figures"))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -102,16 +105,17 @@ class Worker:
         if job is None:
             await queue.done(delivery)  # finished, or in the hands of somebody whose death the sweep would notice
             return
-        self.working_on.add(job.job_id)
+        self.working_on[job.job_id] = job
         trace = f"{job.job_id}.{job.fence}"  # one claim's work
         try:
             with bound_contextvars(job=job.job_id, kind=job.kind, guild=str(job.guild_id), trace=trace):
                 await self._work(queue, delivery, job)
+            await self.figures.ended(job)
         except asyncio.CancelledError:
             await self._give_back(queue, delivery, job)  # another worker need not wait for the claim to age
             raise
         finally:
-            self.working_on.discard(job.job_id)
+            del self.working_on[job.job_id]
 
     async def _give_back(self, queue: JobQueue, delivery: Delivery, job: Job) -> None:
         with contextlib.suppress(MarkovShardError):

@@ -23,6 +23,9 @@ from tests.integration.training.jobs import GUILD, finished, train
 async def test_an_attached_file_becomes_messages_and_an_image(runtime: Runtime, files: str, working: Worker) -> None:
     job = await finished(runtime, await train(runtime, f"{files}/chat.json?ex=1"))
     assert (job.state, job.messages, job.skipped) == ("done", 1000, 0)
+    while working.working_on:
+        await asyncio.sleep(0.01)
+    assert working.figures.messages == {"import": 1000, "backfill": 0}
     async with runtime.database.connection() as connection:
         assert await count_messages(connection, GUILD, 1) == 1000
         assert (await current_images(connection, GUILD))["general"].messages == 1000
