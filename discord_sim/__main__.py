@@ -52,7 +52,7 @@ def command(
     """
     limits = GatewayLimits(heartbeat, max_concurrency, sessions_a_day)
     rest = RestLimits() if rest_limits else RestLimits(buckets=False, global_per_second=None)
-    contract = Contract.read(check_answers) if check_answers else None
+    contract = _contract(check_answers) if check_answers else None
     sim = DiscordSim(public_url=public_url, limits=limits, rest_limits=rest, contract=contract)
     sim.journal.recording = recording
     add_application(sim)
@@ -63,6 +63,15 @@ def command(
         reason = os.strerror(error.errno) if error.errno else error
         click.echo(f"discord-sim: cannot listen on {host}:{port}: {reason}; choose --port", err=True)
         sys.exit(1)
+
+
+def _contract(file: Path) -> Contract:
+    try:
+        return Contract.read(file)
+    except ImportError:
+        raise click.ClickException("--check-answers needs the package jsonschema-rs") from None
+    except (ValueError, KeyError, TypeError):
+        raise click.ClickException(f"--check-answers: {file} is not Discord's OpenAPI document") from None
 
 
 async def _serve(sim: DiscordSim, host: str, port: int, *, demo: bool) -> None:
