@@ -58,6 +58,7 @@ async def sigkill_a_shard_process(stage: Stage) -> None:
     await stage.fleet.kill("shard-2")
     await stage.served()
     await stage.fleet.start("shard-2")
+    await stage.all_there()
 
 
 async def pause_a_shard_process(stage: Stage, seconds: float = 14.0) -> None:
@@ -78,6 +79,7 @@ async def sigkill_the_leader(stage: Stage) -> None:
     while (await stage.fleet.status()).get("leader") in (leader, None):
         await asyncio.sleep(0.1)
     await stage.fleet.start(leader)
+    await stage.all_there()
 
 
 async def restart_redis_empty(stage: Stage) -> None:
@@ -112,9 +114,13 @@ async def cut_every_socket(stage: Stage) -> None:
     await _after(stage, stage.resumes, "cut")
 
 
+async def reconnect_every_shard(stage: Stage) -> None:
+    await _after(stage, stage.resumes, "reconnect")
+
+
 async def storm_of_reconnects(stage: Stage) -> None:
     for _ in range(3):
-        await _after(stage, stage.resumes, "reconnect")
+        await reconnect_every_shard(stage)
 
 
 async def storm_of_invalid_sessions(stage: Stage) -> None:
@@ -139,10 +145,15 @@ async def dead_resume_url(stage: Stage) -> None:
         await stage.sim.trouble_gateway()
 
 
-async def planned_drain(stage: Stage) -> None:
-    status, out, error = await stage.fleet.command("drain", "shard-4")
+async def _drain(stage: Stage, name: str) -> None:
+    status, out, error = await stage.fleet.command("drain", name)
     assert status == 0, out + error
-    assert not stage.owned_by(await stage.fleet.status(), "shard-4")
+    while stage.owned_by(await stage.fleet.status(), name):  # what the status shows may be a second old
+        await asyncio.sleep(0.1)
+
+
+async def planned_drain(stage: Stage) -> None:
+    await _drain(stage, "shard-4")
     status, out, error = await stage.fleet.command("drain", "--undo", "shard-4")
     assert status == 0, out + error
     await stage.balanced()
@@ -161,9 +172,11 @@ async def restart_every_process(stage: Stage) -> None:
     await restart(stage, (*SHARDS, *COORDINATORS, *WORKERS))
 
 
-async def restart_one_of_each(stage: Stage) -> None:
+async def drain_and_restart_one_and_the_leader(stage: Stage) -> None:
+    """A process is asked to hand over, then stopped; it comes back to serve."""
+    await _drain(stage, SHARDS[0])
     leader = (await stage.fleet.status())["leader"]
-    await restart(stage, (SHARDS[0], leader, *WORKERS))
+    await restart(stage, (SHARDS[0], leader))
 
 
 async def _connected(stage: Stage, shard_count: int) -> int:

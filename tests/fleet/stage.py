@@ -16,7 +16,7 @@ from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.migrate import migrate
 from markov_shard.store.pool import Database
 from markov_shard.store.shard_plan import read_plan
-from tests.fleet.processes import Fleet
+from tests.fleet.processes import Fleet, free_port
 from tests.fleet.stage_postgres import PostgresServer
 from tests.redis_servers import redis_servers
 from tests.standin import stand_in_process
@@ -95,9 +95,11 @@ class Answers:
 class Stage:
     """The fleet with its servers; `async with`."""
 
-    def __init__(self, folder: Path, shard_count: int = 16) -> None:
+    def __init__(self, folder: Path, shard_count: int = 16, *, dead_resume_urls: bool = False) -> None:
+        """`dead_resume_urls`: every session names an address to resume at where nobody listens."""
         self.folder = folder
         self.shard_count = shard_count
+        self.dead_resume_urls = dead_resume_urls
         self.redis = redis_servers(folder / "redis")
         self.postgres = PostgresServer(folder / "postgres")
         self.sent: dict[int, int] = {}
@@ -130,6 +132,8 @@ class Stage:
         await migrate(url)
         self.database = await self._stack.enter_async_context(await Database.open(url, size=2))
         self.sim = await self._stack.enter_async_context(stand_in_process())
+        if self.dead_resume_urls:
+            await self.sim.trouble_gateway(resume_url=f"ws://127.0.0.1:{free_port()}")
         environment = {
             "PATH": str(Path(sys.executable).parent),
             "PYTHONPATH": str(Path(__file__).parents[2]),
