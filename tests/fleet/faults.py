@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from tests.fleet.processes import free_port
 from tests.fleet.stage import COORDINATORS, SHARDS, WORKERS, Stage
 
-MOST_SECONDS = 15.0
-"""Without service after a fault, by the rules: a heartbeat's and a lease's life. How fast it is, the table says."""
+PROMISED_SECONDS = 15.0
+"""Without service after a fault: a heartbeat's and a lease's life, and what a machine with nothing else to do needs."""
+
+MOST_SECONDS = 60.0
+"""The same on a machine that has much else to do; how fast it is, the table says."""
 
 _ANSWER_SECONDS = 3.0
 """For which an answer is waited for that has not come when all is stored."""

@@ -67,6 +67,7 @@ async def test_five_times(stage: Stage, costs: dict[str, Sequence[Cost]], fault:
         found.append(await cost_of(stage, fault))
         await stage.sim.clear_log()  # it keeps a number of entries, and IDENTIFYs are counted in it
     costs[FAULTS[fault]] = found
+    assert max(cost.without_service for cost in found) <= faults.PROMISED_SECONDS
 
 
 async def test_a_rolling_restart_of_every_process(stage: Stage, costs: dict[str, Sequence[Cost]]) -> None:
