@@ -169,6 +169,12 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         self._silent.clear()
         try:
             await super()._poll_events()
+        except (hikari.GatewayConnectionError, ConnectionResetError) as error:
+            if not self.is_connected:
+                raise
+            # hikari counts the cut of a connection that worked as a failure to dial: it waits longer after each, and
+            # forgets none of them. After a close by Discord it begins anew.
+            raise hikari.GatewayServerClosedConnectionError(str(error), None, True) from error
         finally:
             self._silent.set()
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import hikari
 import pytest
@@ -175,4 +176,34 @@ async def test_a_shard_that_is_reconnected_resumes(
     await until(lambda: shard.is_connected and shard.resumes == 1)
     assert [session.resumes for session in sim.gateway.sessions] == [1]
     assert shard.zombies == 0
+    await bot.drop_shard(shard)
+
+
+class BackOff:
+    """Counts how often it was asked since it began anew, and never waits."""
+
+    asked: ClassVar[list[int]] = []
+
+    def __init__(self, **_: float) -> None:
+        self._step = 0
+
+    def __next__(self) -> float:
+        self._step += 1
+        self.asked.append(self._step)
+        return 0.0
+
+    def reset(self) -> None:
+        self._step = 0
+
+
+async def test_a_connection_that_is_cut_again_and_again_is_not_waited_for_longer_each_time(
+    sim: DiscordSim, bot: FleetBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hikari_shard.rate_limits, "ExponentialBackOff", BackOff)
+    monkeypatch.setattr(BackOff, "asked", [])
+    shard = await connected(bot)
+    for number in (1, 2, 3):
+        sim.faults.add({"disconnect": {"how": "cut"}})
+        await until(lambda number=number: shard.is_connected and shard.resumes == number)
+    assert BackOff.asked == [1, 1, 1]
     await bot.drop_shard(shard)
