@@ -17,8 +17,12 @@ from markov_shard.shared.scripts import run_script
 
 _log = get_logger(__name__)
 
-MEMBER_MS = 5_000
-"""Milliseconds after its last heartbeat for which a process counts as alive."""
+MEMBER_MS = 8_000
+"""Milliseconds after its last heartbeat for which a process counts as alive.
+
+As long as failover allows: its leases, renewed with its heartbeats, run for ten seconds, so whoever follows it is
+known in time. Shorter, and processes on a host that is short of CPU would lose their shards and get them back.
+"""
 
 MemberRole = Literal["shard", "worker", "coordinator"]
 
