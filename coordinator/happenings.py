@@ -19,7 +19,7 @@ class Happening:
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: float) -> Iterator[Happening]:
     """Processes that came, went or drain, ranges that moved, shards that failed or came back, a new leader."""
     if before is None:
-        yield from _shards({"shards": _as_wished(after)}, after, now)
+        yield from _shards({"shards": []}, after, now)
         return
     yield from _processes(before, after, now)
     if before["leader"] != after["leader"]:
@@ -54,17 +54,13 @@ def _processes(before: Mapping[str, Any], after: Mapping[str, Any], now: float) 
             yield Happening(now, "process", f"{name} drains")
 
 
-def _as_wished(look: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The shards as if none had failed: what a first look has to tell of is what is wrong already."""
-    return [{**shard, "state": "connected"} if shard["state"] in _WRONG else shard for shard in look["shards"]]
-
-
 def _shards(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -> Iterator[Happening]:
     """One line for all shards that changed to the same state for the same reason, of which there may be a thousand."""
     old = {shard["shard_id"]: shard["state"] for shard in before["shards"]}
     changed: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for shard in after["shards"]:
-        if old.get(shard["shard_id"], shard["state"]) != shard["state"]:
+        known = old.get(shard["shard_id"])
+        if shard["state"] == "failed" if known is None else shard["state"] != known:
             changed.setdefault((shard["state"], shard["error"] or ""), []).append(shard)
     for (state, error), shards in changed.items():
         named = ", ".join(str(shard["shard_id"]) for shard in shards[:5])

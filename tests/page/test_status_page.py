@@ -26,6 +26,13 @@ from tests.page.simulated import SimulatedFleet
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 TOKEN = "a token of this test"
+CUT = """[...document.querySelectorAll('#map .name, #map .owns, #map summary .small')]
+    .filter(node => node.offsetParent && node.scrollWidth > node.clientWidth)
+    .map(node => node.textContent)"""
+"""The texts of cards that do not fit them."""
+ROWS = """[...new Set([...document.querySelectorAll('#map .cells')]
+    .map(cells => new Set([...cells.children].map(cell => cell.offsetTop)).size))]"""
+"""In how many rows the cards have their shards."""
 
 
 @pytest.fixture
@@ -97,8 +104,16 @@ async def test_a_large_fleet_fits_a_desktop_and_a_phone_in_light_and_dark(
             assert await seen.page.locator("#map .cell.failed").count() == 2
             assert await seen.page.locator("#map .cell.connecting").count() == 10
             await seen.page.wait_for_selector(".figure.bad >> text=1012 of 1024")
+            await seen.page.wait_for_selector(
+                "#faults >> text=Shards 100–101 of shard-07 failed: closed by Discord: 4013"
+            )
+            await seen.page.wait_for_selector(
+                "#happened .error >> text=shards 100, 101 failed: closed by Discord: 4013"
+            )
             await seen.page.wait_for_timeout(4000)
             assert not await seen.is_too_wide()
+            assert await seen.page.evaluate(CUT) == []
+            assert await seen.page.evaluate(ROWS) == [1]
             await seen.shot(name)
             assert seen.problems == []
 

@@ -79,8 +79,10 @@ def test_shards_with_different_troubles_are_a_line_each() -> None:
 
 def test_the_first_look_tells_of_no_changes_but_of_what_is_wrong_already() -> None:
     assert list(changes(None, fleet(process("a"), shards=[shard(0), shard(1, "connecting")]), 1.0)) == []
-    (found,) = changes(None, fleet(process("a"), shards=[shard(0), shard(1, "failed", "closed: 4014")]), 1.0)
+    after = fleet(process("a"), shards=[shard(0), shard(1, "failed", "closed: 4014")])
+    (found,) = changes(None, after, 1.0)
     assert (found.kind, found.text) == ("error", "shard 1 failed: closed: 4014")
+    assert ("error", found.text) in texts(fleet(process("a"), shards=[]), after)
 
 
 async def test_rates_errors_and_metrics_come_from_the_looks() -> None:
