@@ -66,9 +66,9 @@ async def test_an_operator_sees_a_process_die_drains_another_and_turns_a_flag(
     await card.locator(".drain").click()
     await page.click("#ask-yes")
     await page.wait_for_selector(f"#said >> text={drained} drains")
-    await expect(page.locator("#map .card.draining", has_text=drained).locator(".cell")).to_have_count(
-        0, timeout=60_000
-    )
+    draining = page.locator("#map .card.draining", has_text=drained)
+    await draining.wait_for(timeout=60_000)
+    await expect(draining.locator(".cell")).to_have_count(0, timeout=60_000)
     await page.wait_for_selector(".figure >> text=8 of 8", timeout=60_000)
     await desk.shot("real-fleet-drained-desktop")
     sessions = await house.sim.sessions()
@@ -115,8 +115,10 @@ async def test_a_newcomers_first_ten_minutes(visit: Visits, fleet: Fleet, house:
     await jonas.call("mark")
     await jonas.option("seed").fill("the grey owl")
     await jonas.page.click("#command-options .primary")
-    await mira.page.locator("#messages .by-bot .content", has_text="the grey owl").last.wait_for()
+    answer = mira.message("jonas used /mark")
+    await answer.wait_for()
     await jonas.seen.shot("newcomer-mark-phone")
+    await expect(answer.locator(".content")).to_contain_text("owl")
 
     await mira.call("listen modify")
     await mira.page.keyboard.press("Enter")
