@@ -35,6 +35,26 @@ def off_the_measured_core() -> "contextlib.AbstractContextManager[int]":  # type
         os.sched_setaffinity(0, before)
 
 
+@contextlib.contextmanager
+def at_ordinary_priority() -> "contextlib.AbstractContextManager[None]":  # type: ignore[misc]
+    """What is started within the block gets no real-time priority, which a benchmark may have on a busy machine.
+
+    Else a server that shares the stand-in's core would hold it up, at the same priority, for as long as it liked.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    _be_ordinary()
+    try:
+        yield
+    finally:
+        if policy != os.SCHED_OTHER:
+            os.sched_setscheduler(0, policy, parameters)
+
+
+def _be_ordinary() -> None:
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @dataclass(frozen=True)
 class Bot:
     """A running bot."""
@@ -74,7 +94,7 @@ async def running(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=output,
-            preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
+            preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else _be_ordinary,
         )
     try:
         yield Bot(process, log)
@@ -104,7 +124,9 @@ async def services() -> AsyncIterator[Services]:
     with tempfile.TemporaryDirectory(prefix="markov-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # as root, Postgres runs as another user
-        async with embedded_services(folder / "data") as urls:
+        async with contextlib.AsyncExitStack() as stack:
+            with at_ordinary_priority():
+                urls = await stack.enter_async_context(embedded_services(folder / "data"))
             assert urls.database is not None
             assert urls.redis is not None
             await migrate(urls.database)

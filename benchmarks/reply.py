@@ -131,8 +131,9 @@ async def _measure(standin: StandIn, around: Services, kind: str, core: int) -> 
                 found[name].cpu.append((side.bot.cpu_seconds() - cpu) / (standin.replies - before))
         for _ in range(ROUNDS):
             for name, side in running_sides.items():
-                found[name].delays.append(await at_rate(standin, side, seconds=SECONDS))
-                assert len(found[name].delays[-1]) == int(SECONDS * RATE), f"{name}: an event was not answered"
+                load = await at_rate(standin, side, seconds=SECONDS)
+                assert len(load.delays) == int(SECONDS * RATE), f"{name}: an event was not answered"
+                found[name].delays.append(load.delays)
         memory = running_sides["ours"].bot.memory() / 1e6
     return [*_figures(kind, found), Figure(f"{kind}: memory of the process", "MB", memory)]
 
@@ -184,13 +185,24 @@ async def _throughput(standin: StandIn, side: Side, *, seconds: float) -> float:
     return replies / (last - started)
 
 
-async def at_rate(standin: StandIn, side: Side, *, seconds: float, rate: float = RATE) -> list[float]:
-    """Milliseconds from event to request, in the order of the answers, at `rate` events a second.
+@dataclass
+class Load:
+    """What came of events at a steady rate. All in milliseconds."""
+
+    delays: list[float] = field(default_factory=list)
+    """From event to request, in the order of the answers."""
+    late: float = 0.0
+    """By how much the stand-in missed an event's moment at most: so much of a delay may be its own."""
+
+
+async def at_rate(standin: StandIn, side: Side, *, seconds: float, rate: float = RATE) -> Load:
+    """Events at `rate` a second, whatever comes back.
 
     An event that is not answered PATIENCE after the last one was sent is missing.
     """
     sent: dict[str, float] = {}
-    delays: list[float] = []
+    load = Load()
+    delays = load.delays
     finished = asyncio.get_running_loop().create_future()
     count = int(seconds * rate)
 
@@ -203,7 +215,9 @@ async def at_rate(standin: StandIn, side: Side, *, seconds: float, rate: float =
     standin.on_reply = on_reply
     started = time.perf_counter()
     for number in range(count):
-        await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
+        due = started + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        load.late = max(load.late, (time.perf_counter() - due) * 1000)
         event_id = standin.next_id()
         frame = b"".join(side.connection.encode([side.event(event_id)]))
         sent[event_id] = time.perf_counter()
@@ -211,7 +225,7 @@ async def at_rate(standin: StandIn, side: Side, *, seconds: float, rate: float =
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
             await finished
-    return delays
+    return load
 
 
 def _figures(kind: str, found: Mapping[str, Measured]) -> list[Figure]:

@@ -100,6 +100,7 @@ class StandIn:
                 web.post(API + "/applications/{rest:.*}", self._commands),
                 web.post(API + "/interactions/{id}/{token}/callback", self._callback),
                 web.post(API + "/channels/{channel}/messages", self._message),
+                web.get(API + "/channels/{channel}/messages", self._empty_list),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

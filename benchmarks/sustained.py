@@ -14,7 +14,7 @@ import uvloop
 from benchmarks.figures import Figure, Setup
 from benchmarks.mixed import reply_clock, since
 from benchmarks.processes import off_the_measured_core, services
-from benchmarks.reply import GUILD, PLAIN, Side, at_rate, fill, sides
+from benchmarks.reply import GUILD, PLAIN, at_rate, fill, sides
 from benchmarks.standin import StandIn
 from benchmarks.timing import percentile
 
@@ -42,10 +42,11 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
                 await at_rate(standin, side, seconds=_WARM_SECONDS, rate=RATE)
             clock = await reply_clock(around)
             memory = bots["ours"].bot.memory()
-            ours = await _load(standin, bots["ours"], SECONDS)
+            load = await at_rate(standin, bots["ours"], seconds=SECONDS, rate=RATE)
             grown = bots["ours"].bot.memory() - memory
             mean, _ = since(clock, await reply_clock(around))
-            bare = await _load(standin, bots[PLAIN], SECONDS / 4)
+            peer = await at_rate(standin, bots[PLAIN], seconds=SECONDS / 4, rate=RATE)
+    ours, bare = sorted(load.delays), sorted(peer.delays)
     count = int(SECONDS * RATE)
 
     def figure(name: str, of: float, peer: float) -> Figure:
@@ -61,11 +62,7 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
         figure("p99.9", percentile(ours, 0.999), percentile(bare, 0.999)),
         figure("worst", ours[-1], bare[-1]),
         Figure(f"over {BUDGET_MS:g} ms", "requests", sum(delay > BUDGET_MS for delay in ours)),
+        Figure("the stand-in itself late at most", "ms", load.late),
         Figure("mean inside the process, from the event's arrival to the reply's handing over", "ms", mean),
         Figure("memory grown meanwhile", "MB", grown / 1e6),
     ]
-
-
-async def _load(standin: StandIn, side: Side, seconds: float) -> list[float]:
-    """Delays in milliseconds, ascending."""
-    return sorted(await at_rate(standin, side, seconds=seconds, rate=RATE))

@@ -34,6 +34,10 @@ _ASK_SECONDS = 1.0
 """For Redis's answer: a reply waits for it. When it does not come, Redis is not asked again for as long."""
 
 
+_NEWS_SECONDS, _OLD_SECONDS = 1.0, 10.0
+"""Age of the breaker's news at which it is asked for again, and at which a request outside the limit waits for it."""
+
+
 class RestPausedError(Exception):
     """No request is sent, because too many answers were invalid: Discord would ban the address."""
 
@@ -73,6 +77,7 @@ class RestBudget:
         self._own: deque[float] = deque()
         self._invalid = 0
         self._looked_at = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
         self._redis_away = False
         self._away_until = float("-inf")
         self.requests = 0
@@ -118,11 +123,17 @@ class RestBudget:
         return float(wait) / 1_000_000
 
     async def _look(self) -> float:
-        """For a request outside the limit: the breaker's news of a second ago will do."""
-        if self._clock() - self._looked_at > 1.0:
-            self._looked_at = self._clock()
-            await self._count(0)
+        """For a request outside the limit: news of the breaker is fetched beside it, unless none came for long."""
+        age = self._clock() - self._looked_at
+        if age > _NEWS_SECONDS and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look_up(), name="REST budget")
+        if age > _OLD_SECONDS and self._looking is not None:
+            await asyncio.shield(self._looking)
         return 0.0
+
+    async def _look_up(self) -> None:
+        await self._count(0)
+        self._looked_at = self._clock()
 
     async def answered(self, status: int, *, scope: str = "", retry_after: float = 0.0) -> None:
         """An answer's status; `scope` and `retry_after` of a 429: that of everybody's resource counts for nobody."""

@@ -145,6 +145,25 @@ async def test_answers_to_interactions_do_not_wait(sim: DiscordSim, redis_client
     assert (budget.requests, budget.waited) == (3, 0.0)
 
 
+async def test_a_reply_does_not_wait_for_news_of_the_breaker(redis_client: Redis) -> None:
+    now = [0.0]
+    budget = RestBudget(redis_client, 0, invalid_limit=10, clock=lambda: now[0])
+    await budget.take(limited=False)
+    for _ in range(9):
+        await RestBudget(redis_client, PER_SECOND).answered(401)  # of another process
+    now[0] += 2.0
+    await budget.take(limited=False)
+    assert not budget.paused  # sent with the news of two seconds ago
+    while not budget.paused:
+        await asyncio.sleep(0)
+    with pytest.raises(RestPausedError):
+        await budget.take(limited=False)
+    await redis_client.delete(keys.rest())
+    now[0] += 60.0
+    await budget.take(limited=False)  # but not with those of a minute ago
+    assert not budget.paused
+
+
 @pytest.mark.parametrize(
     ("url", "configured", "limit"),
     [
