@@ -26,6 +26,13 @@ from tests.redis_servers import ON_CLUSTER, Cluster
 
 _REDIS_DATABASE = 9
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The client of a cluster drops the sockets of servers that went away without closing them."""
+    if ON_CLUSTER:
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 # By default Hypothesis fails a test whose machine is slow or busy; each test has its time limit without that.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")

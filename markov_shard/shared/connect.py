@@ -41,8 +41,9 @@ _UNAVAILABLE = (
     ReadOnlyError,  # a primary that has just become a replica
 )
 
-ANY_REDIS_ERROR = (OSError, RedisError, RedisClusterException)
-"""For whoever can do without Redis: whatever its client may raise."""
+ANY_REDIS_ERROR = (OSError, RedisError, RedisClusterException, RuntimeError)
+"""For whoever can do without Redis: whatever its client may raise. RuntimeError is uvloop's word for a socket that was
+closed a moment ago, which the client of a cluster lets through."""
 
 _PORT, _SENTINEL_PORT = 6379, 26379
 _OPTIONS = frozenset({"db", "sentinel_username", "sentinel_password"})
@@ -65,7 +66,9 @@ def redis_errors(place: str) -> Iterator[None]:
     """Turns "cannot reach or use the server" into RedisUnavailableError; other errors pass as they are."""
     try:
         yield
-    except _UNAVAILABLE as error:
+    except (*_UNAVAILABLE, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "closed" not in str(error):
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise RedisUnavailableError(
             f"Redis at {place} cannot be used: {reason}; check REDIS_URL and that the server runs"

@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio import RedisCluster
 
 from markov_shard.errors import RedisUnavailableError
-from markov_shard.shared.connect import _client, connect_redis, place_of, server_of
+from markov_shard.shared.connect import _client, connect_redis, place_of, redis_errors, server_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,10 @@ async def test_a_primary_is_asked_of_sentinels() -> None:
 async def test_what_cannot_be_understood_says_why(url: str, reason: str) -> None:
     with pytest.raises(RedisUnavailableError, match=f"REDIS_URL cannot be understood: .*{reason}"):
         await connect_redis(url)
+
+
+def test_a_socket_that_uvloop_calls_closed_is_a_redis_out_of_reach() -> None:
+    with pytest.raises(RedisUnavailableError, match="the handler is closed"), redis_errors("here"):
+        raise RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed")
+    with pytest.raises(RuntimeError, match="a fault of ours"), redis_errors("here"):
+        raise RuntimeError("a fault of ours")
