@@ -80,11 +80,16 @@ function several(c, message, options, { name, disabled, few, many, chosen }) {
   const ticked = () => [...list.querySelectorAll("input:checked")].map((box) => box.value);
   const done = h("button", { type: "button", class: "button primary", disabled, onclick: () => send(c, message, ticked()) }, "Choose");
   const list = h("div", { class: "ticks", role: "group", "aria-label": name }, boxes, done);
-  const judge = () => { const n = ticked().length; done.disabled = disabled || n < few || n > many; };
+  const now = h("span", {});
+  const judge = () => {
+    const names = options.filter((option, n) => boxes[n].firstChild.checked).map(([, text]) => text);
+    done.disabled = disabled || names.length < few || names.length > many;
+    now.textContent = names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ") || name;
+  };
   list.addEventListener("change", judge);
   judge();
   return h("details", { class: "several", data: { customId: c.custom_id } },
-    h("summary", {}, name, h("small", {}, few === many ? ` choose ${few}` : ` choose ${few} to ${many}`)), list);
+    h("summary", {}, now, h("small", {}, few === many ? ` choose ${few}` : ` choose ${few} to ${many}`)), list);
 }
 
 export const componentsOf = (message) => (message.components ?? []).map((c) => component(c, message)).filter(Boolean);

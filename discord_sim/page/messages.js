@@ -242,7 +242,7 @@ function content(m) {
 // The line above a message: what it answers.
 function above(m) {
   const cause = m.interaction_metadata ?? m.interaction;
-  const command = m.interaction?.name ?? m.interaction_metadata?.name ?? state.interactions.get(cause?.id)?.name;
+  const command = state.interactions.get(cause?.id)?.name ?? m.interaction?.name ?? m.interaction_metadata?.name;
   if (cause && command) {
     const who = userName(cause.user?.id) ?? cause.user?.username ?? "Someone";
     return h("div", { class: "above" }, h("b", {}, who), " used ", h("code", {}, `/${command}`));

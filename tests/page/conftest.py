@@ -13,7 +13,10 @@ from tests.standin import stand_in
 
 playwright = pytest.importorskip("playwright.async_api", reason="`make test-long` installs it")
 
+PATIENCE = 30_000
+"""Milliseconds that something may take to appear, on a machine that does much else."""
 expect = playwright.expect
+expect.set_options(timeout=PATIENCE)
 SHOTS = os.environ.get("SCREENSHOTS")
 """A directory to keep screenshots in, for somebody to look at."""
 DESKTOP = {"width": 1280, "height": 800}
@@ -56,7 +59,7 @@ async def visit(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Visit]]
         async def open_page(url: str, size: dict[str, int], scheme: str = "light", *, at: str = "") -> Visit:
             context = await browser.new_context(viewport=size, color_scheme=scheme, has_touch=size is PHONE)
             page = await context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(PATIENCE)
             made = Visit(page, url, folder)
             await page.goto(url + at)
             return made

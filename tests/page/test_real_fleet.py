@@ -127,7 +127,9 @@ async def test_a_newcomers_first_ten_minutes(visit: Visits, fleet: Fleet, house:
     await menu.get_by_label("#kitchen").check()
     await mira.seen.shot("newcomer-listen-desktop")
     await menu.get_by_role("button", name="Choose").click()
-    await mira.page.locator("#messages .message", has_text="#kitchen").last.wait_for()
+    chosen = await mira.alone("From now on I learn from #kitchen")
+    await expect(chosen.locator("summary")).to_contain_text("#kitchen")
+    await expect(chosen.locator(".above")).to_have_text("mira used /listen modify")
     for chatter in (mira, jonas):
         assert chatter.seen.problems == []
         assert not await chatter.seen.is_too_wide()
