@@ -41,9 +41,12 @@ _UNAVAILABLE = (
     ReadOnlyError,  # a primary that has just become a replica
 )
 
-ANY_REDIS_ERROR = (OSError, RedisError, RedisClusterException, RuntimeError)
-"""For whoever can do without Redis: whatever its client may raise. RuntimeError is uvloop's word for a socket that was
-closed a moment ago, which the client of a cluster lets through."""
+_CLIENTS_OWN = (RuntimeError, AttributeError)
+"""What the client of a cluster lets through when a server goes away under it: uvloop's word for a socket closed just
+before, and its own stumbling over a connection that another task has dropped."""
+
+ANY_REDIS_ERROR = (OSError, RedisError, RedisClusterException, RedisUnavailableError)
+"""For whoever can do without Redis: whatever its client may raise, and what `redis_errors` makes of it."""
 
 _PORT, _SENTINEL_PORT = 6379, 26379
 _OPTIONS = frozenset({"db", "sentinel_username", "sentinel_password"})
@@ -66,13 +69,22 @@ def redis_errors(place: str) -> Iterator[None]:
     """Turns "cannot reach or use the server" into RedisUnavailableError; other errors pass as they are."""
     try:
         yield
-    except (*_UNAVAILABLE, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "closed" not in str(error):
+    except (*_UNAVAILABLE, *_CLIENTS_OWN) as error:
+        if isinstance(error, _CLIENTS_OWN) and not _is_from_the_client(error):
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise RedisUnavailableError(
             f"Redis at {place} cannot be used: {reason}; check REDIS_URL and that the server runs"
         ) from error
+
+
+def _is_from_the_client(error: BaseException) -> bool:
+    """Whether an error was raised in the client's code, or in what it calls."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    module: str = last.tb_frame.f_globals.get("__name__", "") if last is not None else ""
+    return module.partition(".")[0] in ("redis", "asyncio", "uvloop")
 
 
 def server_of(redis: Redis | RedisCluster) -> str:

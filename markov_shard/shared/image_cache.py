@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import zstandard
 from redis.asyncio import Redis
 
-from markov_shard.errors import RedisUnavailableError
 from markov_shard.shared import keys
 from markov_shard.shared.connect import ANY_REDIS_ERROR, redis_errors, server_of
 from markov_shard.shared.scripts import run_script
@@ -33,7 +32,8 @@ class ImageCache:
         for start in range(0, count, _AT_ONCE):
             numbers = range(start, min(start + _AT_ONCE, count))
             try:
-                async with self._redis.pipeline(transaction=False) as pipe:
+                with redis_errors(server_of(self._redis)):
+                    pipe = self._redis.pipeline(transaction=False)
                     for number in numbers:
                         pipe.get(keys.image_chunk(guild_id, audience, version, number))
                     packed = await pipe.execute()
@@ -53,7 +53,7 @@ class ImageCache:
                 keys.image_burial(guild_id, audience, version),
             ]
             return bool(await run_script(self._redis, "image_chunk_put", names, [packed, LIFE_SECONDS]))
-        except (RedisUnavailableError, *ANY_REDIS_ERROR):
+        except ANY_REDIS_ERROR:
             return False
 
     async def drop(self, guild_id: int, audience: str, version: int, count: int) -> None:

@@ -4,16 +4,17 @@ At most once: who was not listening finds the change in Postgres when it next op
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgpack
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 
 from markov_shard.logs import get_logger
 from markov_shard.shared import keys
-from markov_shard.shared.connect import ANY_REDIS_ERROR
+from markov_shard.shared.connect import ANY_REDIS_ERROR, redis_errors, server_of
 
 _log = get_logger(__name__)
 What = Literal["image", "removal", "purge", "channels"]
@@ -51,10 +52,11 @@ async def listen(
     while True:
         try:
             async with redis.pubsub(ignore_subscribe_messages=True) as subscription:
-                await subscription.subscribe(keys.guild_news())
+                with redis_errors(server_of(redis)):
+                    await subscription.subscribe(keys.guild_news())
                 if missed:
                     await on_gap()
-                async for message in subscription.listen():
+                async for message in _heard(redis, subscription):
                     news = _parse(message["data"])
                     if news is not None:
                         await on_news(news)
@@ -62,6 +64,13 @@ async def listen(
             _log.warning("announcements cannot be heard; trying again", reason=str(error))
             missed = True
             await asyncio.sleep(1)
+
+
+async def _heard(redis: Redis, subscription: PubSub) -> AsyncIterator[Mapping[str, Any]]:
+    """The announcements as they come. Raises RedisUnavailableError."""
+    with redis_errors(server_of(redis)):
+        async for message in subscription.listen():
+            yield message
 
 
 def _parse(data: bytes) -> News | None:

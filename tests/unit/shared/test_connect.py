@@ -55,8 +55,10 @@ async def test_what_cannot_be_understood_says_why(url: str, reason: str) -> None
         await connect_redis(url)
 
 
-def test_a_socket_that_uvloop_calls_closed_is_a_redis_out_of_reach() -> None:
-    with pytest.raises(RedisUnavailableError, match="the handler is closed"), redis_errors("here"):
-        raise RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed")
-    with pytest.raises(RuntimeError, match="a fault of ours"), redis_errors("here"):
-        raise RuntimeError("a fault of ours")
+async def test_what_the_client_stumbles_over_is_a_redis_out_of_reach() -> None:
+    client = _client("redis://127.0.0.1:9", "tests")
+    connection = client.connection_pool.make_connection()
+    with pytest.raises(RedisUnavailableError, match="has no attribute 'writelines'"), redis_errors("here"):
+        await connection._send_packed_command([b"PING"])  # dropped by another task
+    with pytest.raises(AttributeError, match="of ours"), redis_errors("here"):
+        raise AttributeError("a fault of ours")
