@@ -268,13 +268,12 @@ class Guilds:
 
     async def _replace(self, guild: Guild, messages: Sequence[StoredMessage]) -> int:
         """Puts messages in the place of stored ones; returns how many the chain counted. The lock is held."""
-        old = await self._change(
+        old, new = await self._change(
             guild, lambda connection, published: replace_messages(connection, guild.guild_id, messages, published)
         )
         self._unlearn(guild, old)
-        held = {row.message_id for row in old}
         for message in messages:
-            if message.message_id in held and message.content.split():
+            if message.message_id in new:
                 guild.learn(message)
         return len(old)
 

@@ -39,29 +39,29 @@ async def remove_messages(
 
     Raises StaleImageError when `published` is not what is published now.
     """
-    removed = await _take_out(connection, guild_id, message_ids, published)
+    removed, _ = await _take_out(connection, guild_id, message_ids, published)
     await bury_messages(connection, guild_id, message_ids)
     return removed
 
 
 async def replace_messages(
     connection: Connection, guild_id: int, messages: Sequence[StoredMessage], published: Published
-) -> list[RemovedMessage]:
-    """Puts messages in the place of the stored ones with their IDs; returns those, and leaves out what is not stored.
+) -> tuple[list[RemovedMessage], set[int]]:
+    """Puts messages in the place of the stored ones with their IDs, and leaves out what is not stored.
 
-    A new text without tokens only takes the old one out. Raises StaleImageError as `remove_messages` does.
+    Returns those that the chain counted, and the IDs of the new ones that it counts now. A new text without tokens
+    only takes the old one out. Raises StaleImageError as `remove_messages` does.
     """
-    removed = await _take_out(connection, guild_id, [message.message_id for message in messages], published)
-    held = {row.message_id for row in removed}
+    ids = [message.message_id for message in messages]
+    removed, held = await _take_out(connection, guild_id, ids, published)
     fresh = [message for message in messages if message.message_id in held and message.content.split()]
-    if fresh:
-        await learn_messages(connection, guild_id, fresh)
-    return removed
+    return removed, await learn_messages(connection, guild_id, fresh) if fresh else set()
 
 
 async def _take_out(
     connection: Connection, guild_id: int, message_ids: Sequence[int], published: Published
-) -> list[RemovedMessage]:
+) -> tuple[list[RemovedMessage], set[int]]:
+    """Returns the messages that the chain counted, and the IDs of all, those of a retrain under way included."""
     guild = await lock_guild(connection, guild_id)
     if await current_images(connection, guild_id) != {audience: p.row for audience, p in published.items()}:
         raise StaleImageError
@@ -75,7 +75,7 @@ async def _take_out(
         for audience in _audiences(row)
     ]
     await record_removals(connection, guild_id, removals)
-    return [row for row in rows if row.generation == guild.generation]
+    return [row for row in rows if row.generation == guild.generation], set(by_id)
 
 
 def _audiences(row: RemovedMessage) -> tuple[Audience, ...]:
