@@ -36,7 +36,8 @@ from markov_shard.store.pool import Connection, Database
 _log = get_logger(__name__)
 _OPENING_BYTES = 6 << 20  # measured: buffers and threads that opening images takes beside them
 R = TypeVar("R")
-_REMOVED_AT_ONCE = 1000
+T = TypeVar("T")
+_CHANGED_AT_ONCE = 1000
 
 
 class Guilds:
@@ -222,12 +223,10 @@ class Guilds:
     async def remove_author(self, guild_id: int, owner: Owner, user_id: int) -> int:
         """Unlearns everything a member wrote; returns how many messages the chain counted."""
         count = await self.discard(guild_id, owner, lambda message: message.author_id == user_id)
-        while True:
-            async with self._database.connection() as connection:
-                message_ids = await messages_of_author(connection, guild_id, user_id, limit=_REMOVED_AT_ONCE)
-            if not message_ids:
-                return count
-            count += await self.remove(guild_id, owner, message_ids)
+        return count + await self._in_batches(
+            lambda connection: messages_of_author(connection, guild_id, user_id, limit=_CHANGED_AT_ONCE),
+            lambda message_ids: self.remove(guild_id, owner, message_ids),
+        )
 
     async def remove_all(self, guild_id: int, owner: Owner) -> int:
         """Unlearns everything of a guild at once; the rows are deleted by and by. Returns how many messages it had."""
@@ -254,17 +253,18 @@ class Guilds:
     async def restrict_channels(self, guild_id: int, owner: Owner, channel_ids: Sequence[int]) -> int:
         """Has what was said in channels answer in age-restricted channels only, since they became such."""
         guild = self.guild(guild_id, owner)
+
+        async def restrict(messages: Sequence[StoredMessage]) -> int:
+            async with guild.lock:
+                await self._replace(guild, [replace(message, nsfw=True) for message in messages])
+            return len(messages)
+
         async with guild.lock:
             await self._learner.flush_guild(guild)
-        count = 0
-        while True:
-            async with self._database.connection() as connection:
-                open_ones = await unrestricted_messages(connection, guild_id, channel_ids, limit=_REMOVED_AT_ONCE)
-            if not open_ones:
-                return count
-            async with guild.lock:
-                await self._replace(guild, [replace(message, nsfw=True) for message in open_ones])
-            count += len(open_ones)
+        return await self._in_batches(
+            lambda connection: unrestricted_messages(connection, guild_id, channel_ids, limit=_CHANGED_AT_ONCE),
+            restrict,
+        )
 
     async def _replace(self, guild: Guild, messages: Sequence[StoredMessage]) -> int:
         """Puts messages in the place of stored ones; returns how many the chain counted. The lock is held."""
@@ -282,13 +282,24 @@ class Guilds:
         guild = self.guild(guild_id, owner)
         async with guild.lock:
             await self._learner.flush_guild(guild)
+        return await self._in_batches(
+            lambda connection: messages_of_channels(connection, guild_id, channel_ids, limit=_CHANGED_AT_ONCE),
+            lambda message_ids: self.remove(guild_id, owner, message_ids),
+        )
+
+    async def _in_batches(
+        self,
+        find: Callable[[Connection], Awaitable[Sequence[T]]],
+        change: Callable[[Sequence[T]], Awaitable[int]],
+    ) -> int:
+        """Changes what is found again and again until nothing is; returns the sum of what `change` returns."""
         count = 0
         while True:
             async with self._database.connection() as connection:
-                message_ids = await messages_of_channels(connection, guild_id, channel_ids, limit=_REMOVED_AT_ONCE)
-            if not message_ids:
+                found = await find(connection)
+            if not found:
                 return count
-            count += await self.remove(guild_id, owner, message_ids)
+            count += await change(found)
 
     def _unlearn(self, guild: Guild, removed: Iterable[RemovedMessage]) -> None:
         for row in removed:
