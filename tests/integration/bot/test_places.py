@@ -6,7 +6,7 @@ import pytest
 
 from discord_sim import permissions, shapes
 from discord_sim.chat import Draft
-from discord_sim.interactions import COMMAND
+from discord_sim.interaction_shapes import COMMAND
 from discord_sim.places import NewChannel
 from discord_sim.state import Channel, Json, User
 from markov_shard.training.compiling import compile_guild
@@ -72,7 +72,7 @@ async def used_directly(server: Server, channel: Channel, user: User, command: s
         options = [{"name": rest[0], "type": 1, "options": options}]
     resolved = {
         "users": {str(user.id): shapes.user(user)},
-        "channels": {str(general.id): sim.interactions.partial_channel(general, user.id)},
+        "channels": {str(general.id): sim.interactions.shapes.partial_channel(general, user.id)},
     }
     data = {"id": known["id"], "name": first, "type": 1, "options": options, "resolved": resolved}
     interaction = sim.interactions.begin(COMMAND, application, channel, user, data)

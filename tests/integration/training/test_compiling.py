@@ -193,3 +193,21 @@ async def test_a_damaged_image_is_discarded_and_counted_anew(database: Database,
     await opener.settle()
     async with database.connection() as connection:
         assert await current_images(connection, GUILD) == {}
+
+
+async def test_an_edit_of_what_only_a_retrain_under_way_has_read_is_kept(database: Database) -> None:
+    await learn(database, [StoredMessage(1, 1, 2, "known before")])
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE guilds SET training_generation = 2 WHERE guild_id = $1", GUILD)
+        await learn_messages(connection, GUILD, [StoredMessage(2, 1, 2, "read from the history")])
+        await connection.execute(
+            "DELETE FROM messages WHERE guild_id = $1 AND generation = 1 AND message_id = 2", GUILD
+        )
+    async with database.transaction() as connection:
+        edited = [StoredMessage(2, 1, 2, "edited since"), StoredMessage(3, 1, 2, "never stored")]
+        old, new = await replace_messages(connection, GUILD, edited, {})
+        rows = await connection.fetch(
+            "SELECT content FROM messages WHERE guild_id = $1 AND generation = 2 ORDER BY message_id", GUILD
+        )
+    assert [row["content"] for row in rows] == ["edited since"]
+    assert (old, new) == ([], {2})
