@@ -100,19 +100,10 @@ async def test_a_guild_is_purged(bot: Bot) -> None:
     ("arguments", "message"),
     [
         (("forget", "5"), "without a terminal to ask on, --yes is needed"),
-        (("purge", "5"), "without a terminal to ask on, --yes is needed"),
-        (("forget", "jonas", "--yes"), "'jonas' is not a Discord ID"),
         (("purge", "12x", "--yes"), "'12x' is not a Discord ID"),
-        (("forget", "5", "--guild", "here", "--yes"), "'here' is not a Discord ID"),
     ],
 )
 async def test_wrong_usage_changes_nothing(bot: Bot, arguments: tuple[str, ...], message: str) -> None:
     status, out, error = await run(bot, *arguments)
     assert (status, out) == (2, "")
     assert message in error
-
-
-async def test_who_never_wrote_anything_is_forgotten_all_the_same(bot: Bot) -> None:
-    status, out, error = await run(bot, "forget", "999", "--yes", "--json")
-    assert status == 0, error
-    assert json.loads(out) == {"messages": 0, "guilds": {}}
