@@ -9,7 +9,6 @@ measuring process alone, garbage collection is off: its pauses would be taken fo
 
 import asyncio
 import contextlib
-import gc
 import itertools
 import statistics
 import time
@@ -20,7 +19,7 @@ import orjson
 import uvloop
 
 from benchmarks.figures import Figure, Setup
-from benchmarks.processes import Bot, Services, off_the_measured_core, our_bot, running, services
+from benchmarks.processes import Bot, Services, our_bot, running, services, timing_the_measured_core
 from benchmarks.standin import API, Connection, StandIn, channel_of, command_of, message_of, token_of, user_of
 from benchmarks.timing import percentile
 from markov_shard.store.channels import ChannelRow, set_listening
@@ -66,12 +65,8 @@ class Measured:
 
 def run(setup: Setup) -> list[Figure]:
     """Both kinds of reply: to a slash command, and to a message that mentions the bot."""
-    gc.disable()
-    try:
-        with off_the_measured_core() as core:
-            return uvloop.run(_run(setup, core))
-    finally:
-        gc.enable()
+    with timing_the_measured_core() as core:
+        return uvloop.run(_run(setup, core))
 
 
 async def _run(setup: Setup, core: int) -> list[Figure]:

@@ -5,7 +5,6 @@ shard process does meanwhile (it learns the mentions, stores them, saves its ses
 the same load for a quarter of the time: what is beyond both is the machine's.
 """
 
-import gc
 import os
 import statistics
 
@@ -13,7 +12,7 @@ import uvloop
 
 from benchmarks.figures import Figure, Setup
 from benchmarks.mixed import reply_clock, since
-from benchmarks.processes import off_the_measured_core, services
+from benchmarks.processes import services, timing_the_measured_core
 from benchmarks.reply import GUILD, PLAIN, at_rate, fill, sides
 from benchmarks.standin import StandIn
 from benchmarks.timing import percentile
@@ -26,12 +25,8 @@ _WARM_SECONDS = 2.0
 
 def run(setup: Setup) -> list[Figure]:
     """Rate, failures and delays."""
-    gc.disable()
-    try:
-        with off_the_measured_core() as core:
-            return uvloop.run(_run(setup, core))
-    finally:
-        gc.enable()
+    with timing_the_measured_core() as core:
+        return uvloop.run(_run(setup, core))
 
 
 async def _run(setup: Setup, core: int) -> list[Figure]:
