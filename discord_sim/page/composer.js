@@ -8,7 +8,7 @@ import { icon } from "/page/icons.js";
 import { size } from "/page/media.js";
 import { editLastOwn, focusLast } from "/page/messages.js";
 import { attempt, clear, notice } from "/page/notice.js";
-import { channel, changed, guild, log, on, state, upsert } from "/page/state.js";
+import { channel, changed, guild, isThread, log, on, state, upsert } from "/page/state.js";
 
 const MOST = 2000; // characters
 const MOST_FILES = 10;
@@ -53,7 +53,7 @@ function render() {
     commands.closeForm();
     grow();
   }
-  box.placeholder = c ? `Message #${c.name}` : "Choose a channel first";
+  box.placeholder = c ? `Message ${isThread(c) ? "" : "#"}${c.name}` : "Choose a channel first";
   box.disabled = $("send").disabled = $("attach-button").disabled = !c || !state.memberId;
   const m = state.replyTo && log(at).messages.get(state.replyTo);
   $("reply").hidden = !m;
