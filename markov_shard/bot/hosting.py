@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import hikari
 
 from markov_shard.bot.events import Answering, GuildEvents
-from markov_shard.bot.gateway import FleetBot, FleetShard, IdentifyGate, ResumePoint
+from markov_shard.bot.fleet_bot import FleetBot
+from markov_shard.bot.gateway import FleetShard, IdentifyGate, ResumePoint
 from markov_shard.bot.intake import Intake
 from markov_shard.bot.timing import ReplyClock
 from markov_shard.errors import RedisUnavailableError

@@ -4,7 +4,7 @@ import hikari
 import lightbulb
 
 from markov_shard.bot.client import build_client
-from markov_shard.bot.gateway import FleetBot
+from markov_shard.bot.fleet_bot import FleetBot
 from markov_shard.rest import explained
 from markov_shard.settings import Settings
 

@@ -14,7 +14,8 @@ from markov_shard.bot.answers import Stage
 from markov_shard.bot.catching_up import CatchingUp
 from markov_shard.bot.client import build_client
 from markov_shard.bot.cpu_work import CpuWork
-from markov_shard.bot.gateway import FleetBot, IdentifyGate
+from markov_shard.bot.fleet_bot import FleetBot
+from markov_shard.bot.gateway import IdentifyGate
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.measures import measure_gateway, measure_learning, shard_figures
 from markov_shard.bot.talking import Talking

@@ -13,9 +13,9 @@ from markov_shard.bot.commands.forget import forget_handler
 from markov_shard.bot.components import Components
 from markov_shard.bot.cpu_work import CpuWork
 from markov_shard.bot.directory import ChannelDirectory
+from markov_shard.bot.fleet_bot import FleetBot
 from markov_shard.bot.following import Following
 from markov_shard.bot.forgetting import Forgetting
-from markov_shard.bot.gateway import FleetBot
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.imitation import Imitation
 from markov_shard.bot.limits import Cooldowns

@@ -13,7 +13,7 @@ from hikari.impl import shard as hikari_shard
 from hikari.internal import data_binding, routes
 from lightbulb.internal import constants
 
-from markov_shard.bot import gateway
+from markov_shard.bot import fleet_bot, gateway
 from markov_shard.bot.commands import common
 from markov_shard.bot.injection import generate_injection
 
@@ -45,7 +45,7 @@ BOT_SLOTS = (
 
 def require_slots(owner: type, names: Iterable[str]) -> None:
     gone = sorted(set(names) - set(owner.__slots__))  # type: ignore[attr-defined]
-    assert not gone, f"hikari {hikari.__version__} has no {owner.__name__}.{', '.join(gone)}: bot/gateway.py needs it"
+    assert not gone, f"hikari {hikari.__version__} has no {owner.__name__}.{', '.join(gone)}: our bot needs it"
 
 
 def test_the_shard_has_the_slots() -> None:
@@ -165,7 +165,7 @@ def test_a_file_can_be_sent_with_a_body_of_our_own() -> None:
 @pytest.mark.parametrize("name", SHARD_SLOTS)
 def test_a_release_without_a_slot_fails_by_its_name(name: str) -> None:
     changed = type("GatewayShardImpl", (), {"__slots__": tuple(set(SHARD.__slots__) - {name})})
-    with pytest.raises(AssertionError, match=rf"hikari .* has no GatewayShardImpl\.{name}: bot/gateway\.py needs it"):
+    with pytest.raises(AssertionError, match=rf"hikari .* has no GatewayShardImpl\.{name}: our bot needs it"):
         require_slots(changed, SHARD_SLOTS)
 
 
@@ -195,7 +195,7 @@ def check_methods() -> None:
     ("of", "names", "own"),
     [
         (gateway.FleetShard, {*SHARD_SLOTS, *SHARD_METHODS}, gateway.FleetShard),
-        (gateway.FleetBot, set(BOT_SLOTS), gateway.FleetBot),
+        (fleet_bot.FleetBot, set(BOT_SLOTS), fleet_bot.FleetBot),
     ],
 )
 def test_no_private_name_of_hikari_is_used_that_is_not_named_here(of: type, names: set[str], own: type) -> None:

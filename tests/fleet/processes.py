@@ -100,6 +100,16 @@ class Fleet:
                             return found
         return {}
 
+    async def answers(self, name: str) -> None:
+        """Waits until a coordinator's own page answers."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
+            while True:
+                self.check()
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"http://127.0.0.1:{self.ports[name]}/livez"):
+                        return
+                await asyncio.sleep(0.05)
+
     def check(self) -> None:
         """Fails with its log when a process has ended by itself."""
         for name, process in self.processes.items():

@@ -13,7 +13,8 @@ from hikari.impl import shard as hikari_shard
 from discord_sim import DEMO_TOKEN
 from discord_sim.demo import add_demo
 from discord_sim.server import DiscordSim
-from markov_shard.bot.gateway import FleetBot, FleetShard, SentNotice
+from markov_shard.bot.fleet_bot import FleetBot
+from markov_shard.bot.gateway import FleetShard, SentNotice
 from tests.standin import stand_in
 
 
