@@ -112,7 +112,8 @@ def _own_id(value: Any) -> int | None:
         return None
     number = foreign_id(value)
     if number is None:
-        raise BadEntryError(f"its id {value!r:.40} is not a Discord ID")
+        shown = f" {value}" if str(value).isdecimal() else ""  # anything else may be what somebody wrote
+        raise BadEntryError(f"its id{shown[:40]} is not a Discord ID")
     return number
 
 

@@ -151,5 +151,5 @@ def _json_entries(file: io.BufferedReader, path: Path) -> Iterator[Parsed]:
     else:
         if start[:100].lower().startswith((b"<!doctype html", b"<html")):
             raise TrainingInputError(f"{path.name}: an HTML page, not a file of messages")
-        beginning = start[:20].decode("utf-8", "replace").splitlines()
-        raise TrainingInputError(f"{path.name}: not JSON: it starts with {beginning[0] if beginning else ''!r}")
+        # Errors are logged and kept, so they quote nothing that somebody may have written.
+        raise TrainingInputError(f"{path.name}: not JSON: it begins with neither an array nor an object")

@@ -132,7 +132,7 @@ def _entry(text: object, tags: object, custom: object) -> Entry | None:
         )
     if len(ids) == 1:
         return Entry(string, attachments=_attachments(custom))  # learned from a file
-    raise BadEntryError(f"its tags {str(tags)!r:.80} are not the IDs of message, channel and guild")
+    raise BadEntryError("its tags are not the IDs of message, channel and guild")
 
 
 def _attachments(custom: object) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ class AutorespondChance(
     lightbulb.SlashCommand, name="chance", description="Set how many of a channel's messages I answer by myself"
 ):
     percent = lightbulb.number("percent", "Percent of messages, 0.01 to 100", min_value=0.01, max_value=100.0)
-    channel = lightbulb.channel("channel", "The channel (this one if left out)", channel_types=LEARNABLE, default=None)
+    channel = lightbulb.channel(
+        "channel", "The channel (this one if left out)", channel_types=list(LEARNABLE), default=None
+    )
 
     @lightbulb.invoke
     async def invoke(

@@ -6,14 +6,15 @@ from lightbulb.commands.options import Option
 from markov_shard.bot.places import LEARNABLE
 
 MOST = 25
+_KINDS = list(LEARNABLE)  # as Discord gives it back: lightbulb takes a tuple for a change, and registers all anew
 
 
 def channel_options() -> dict[str, object]:
     """The options as attributes for a command's class; the first is required."""
-    options: dict[str, object] = {"channel": lightbulb.channel("channel", "The channel", channel_types=LEARNABLE)}
+    options: dict[str, object] = {"channel": lightbulb.channel("channel", "The channel", channel_types=_KINDS)}
     for number in range(2, MOST + 1):
         name = f"channel{number}"
-        options[name] = lightbulb.channel(name, "Another channel", channel_types=LEARNABLE, default=None)
+        options[name] = lightbulb.channel(name, "Another channel", channel_types=_KINDS, default=None)
     return options
 
 
