@@ -9,10 +9,9 @@ import pytest
 
 from discord_sim import DEMO_TOKEN
 from discord_sim.client import SimClient
-from discord_sim.demo import add_application
-from discord_sim.server import DiscordSim
 from tests.page.chatting import Chatter, House, picture
 from tests.page.conftest import DESKTOP, PHONE, Visit, expect
+from tests.standin import stand_in
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
@@ -378,11 +377,9 @@ async def test_a_long_history_is_paged_and_the_place_kept(enter: Enter, house: H
 
 
 async def test_a_lost_connection_is_said_and_what_was_missed_fetched(visit: Visits) -> None:
-    first = DiscordSim()
-    add_application(first)
-    async with first.serving() as url, SimClient(url) as sim:
+    async with stand_in() as first, SimClient(first.public_url) as sim:
         house = await House.build(sim)
-        mira = Chatter(await visit(f"{url}/", DESKTOP, "dark", at=house.place("mira")))
+        mira = Chatter(await visit(f"{first.public_url}/", DESKTOP, "dark", at=house.place("mira")))
         await mira.say("Before")
         await mira.page.context.set_offline(True)
         for view in list(first.live._views.values()):

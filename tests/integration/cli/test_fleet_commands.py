@@ -15,7 +15,6 @@ from redis.asyncio import Redis
 
 from coordinator.truth import DatabaseTruth
 from discord_sim import DEMO_TOKEN
-from discord_sim.demo import add_application
 from discord_sim.server import DiscordSim
 from markov_shard.ranges import GuildRange
 from markov_shard.shared.assignment import Assignment, write_assignment
@@ -26,6 +25,7 @@ from markov_shard.shared.members import Member, beat
 from markov_shard.store.pool import Database
 from markov_shard.store.shard_plan import ShardPlan
 from markov_shard.tasks import end
+from tests.standin import stand_in
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -34,9 +34,7 @@ Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
 @pytest.fixture
 async def sim() -> AsyncIterator[DiscordSim]:
-    made = DiscordSim()
-    add_application(made)
-    async with made.serving():
+    async with stand_in() as made:
         yield made
 
 
