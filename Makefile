@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
+# What is run once more on a Valkey Cluster of three, by test-long.
+ON_CLUSTER := tests/fleet tests/integration/shared tests/integration/coordinator tests/integration/ownership
+
 .PHONY: up test test-long lint bench docs install install-dev lock audit clean
 
 up: $(VENV)/run.stamp
@@ -20,6 +23,7 @@ test-long: $(VENV)/dev.stamp
 	tests/install-outside
 	$(PIP) -e '.[embedded,dev,long]'
 	$(BIN)/pytest -m long $(ARGS)
+	MARKOV_TEST_REDIS=cluster $(BIN)/pytest -m "not long" $(ON_CLUSTER)
 
 # Every table of benchmarks/README.md, peers included.
 bench: $(VENV)/dev.stamp
