@@ -10,9 +10,12 @@ const EVERY = 2000;
 let latest = null;
 
 function drawSummary(status) {
-  const number = (role) => status.processes.filter((process) => process.role === role).length;
+  const number = (role, one, many) => {
+    const found = status.processes.filter((process) => process.role === role).length;
+    return `${found} ${found === 1 ? one : many}`;
+  };
   const leader = status.leader ? `led by ${status.leader}` : "led by nobody";
-  setText(byId("summary"), `${number("shard")} shard processes, ${number("worker")} workers; ${leader}; last move: ${status.why}`);
+  setText(byId("summary"), `${number("shard", "shard process", "shard processes")}, ${number("worker", "worker", "workers")}; ${leader}; last move: ${status.why}`);
 }
 
 function drawFound() {
