@@ -105,10 +105,14 @@ class Answers:
     def speak(self, chain: Chain, seed: str | None, *, prompt: bool = False) -> Answer:
         """What a chain of the engine says, by the settings; never with a blocked word.
 
-        To a prompt that only leads to what was said before, such as a greeting just learned, it says anything.
+        To a prompt that only leads to what was said before, or back to itself, such as a greeting just learned, it says
+        anything.
         """
         answer = self._speak(chain, seed, prompt=prompt)
-        return self._speak(chain, None, prompt=False) if prompt and seed and not answer.text else answer
+        if prompt and seed and answer.text in ("", " ".join(seed.split())):
+            other = self._speak(chain, None, prompt=False)
+            return other if other.text else answer
+        return answer
 
     def _speak(self, chain: Chain, seed: str | None, *, prompt: bool) -> Answer:
         score, tries = self._settings.min_score, self._settings.max_tries

@@ -202,17 +202,8 @@ class JobQueue:
 
     async def rewrite_letters(self, guild_id: int, job_ids: Collection[int], reason: str) -> None:
         """Gives the dead letters of a guild's jobs another reason, as when the old one must be forgotten."""
-        for letter in await self.dead_letters(limit=_DEAD_LETTERS_KEPT * 2):
-            if letter.guild_id == guild_id and letter.job_id in job_ids and letter.reason != reason:
-                fields: dict[Any, Any] = {
-                    "lane": letter.lane,
-                    "guild": str(guild_id),
-                    "job": str(letter.job_id),
-                    "reason": reason,
-                }
-                with redis_errors(server_of(self._redis)):
-                    await self._redis.xadd(keys.dead_letters(), fields)
-                    await self._redis.xdel(keys.dead_letters(), letter.letter)
+        arguments: list[str | int | bytes] = [str(guild_id), reason, *map(str, sorted(job_ids))]
+        await run_script(self._redis, "queue_rewrite", [keys.dead_letters()], arguments)
 
     async def take_sweep(self, name: str, seconds: float) -> bool:
         """Whether this process is the one to sweep now: one of all workers, once in `seconds`."""

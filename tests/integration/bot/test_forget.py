@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from discord_sim.state import Message
+from markov_shard.chain import Chain, ReferenceChain
+from markov_shard.shared.queue import Delivery, JobQueue, Reference
 from markov_shard.store.guilds import mark_left
 from markov_shard.training.compiling import compile_guild
 from markov_shard.training.forgetting import forget_author, purge_guild
@@ -104,17 +106,69 @@ async def test_the_search_finds_what_is_there(bot: Bot) -> None:
     await server.use("forget me", by="jonas")
 
 
+Transitions = set[tuple[tuple[str, ...], str | None, int]]
+
+
+async def transitions(bot: Bot, server: Server) -> Transitions:
+    """What the chain that answers knows."""
+    owner = bot.service.hosting.owner_of(server.id)
+    assert owner is not None
+    chain = await bot.service.guilds.chain(server.id, owner)
+    assert isinstance(chain, Chain)
+    return set(chain.transitions())
+
+
+def transitions_of(texts: Sequence[str]) -> Transitions:
+    """The same, counted plainly."""
+    chain = ReferenceChain(state_size=2)
+    for text in texts:
+        chain.learn(text)
+    return set(chain.transitions())
+
+
+async def failed_training(bot: Bot, server: Server) -> None:
+    """A training with the member's words in it goes wrong, and is given up: a dead letter with its job."""
+    broken = [SECRET[0].encode(), json.dumps([{"message": "well", "id": SECRET[0]}, LINES[0]]).encode()]
+    for file in broken:
+        await server.use("train", by="mira", files=[("a.json", file)], json=0, clean=False)
+        await jobs_done(bot, server)
+    async with bot.database.connection() as connection:
+        job_id, error = await connection.fetchrow(
+            "SELECT job_id, error FROM jobs WHERE guild_id = $1 AND error IS NOT NULL", server.id
+        )
+        problems = await connection.fetchval(
+            "SELECT payload ->> 'problems' FROM jobs WHERE guild_id = $1 AND payload ? 'problems'", server.id
+        )
+    assert "not JSON" in error
+    assert "not a Discord ID" in problems
+    async with bot.database.connection() as connection:  # as an older version put it, which quoted
+        error = f"a.json: not JSON: it starts with {SECRET[0]!r}"
+        await connection.execute(
+            "UPDATE jobs SET error = $2,"
+            " payload = payload || jsonb_build_object('problems', jsonb_build_array($2::text))"
+            " WHERE guild_id = $1 AND kind = 'import'",
+            server.id,
+            error,
+        )
+    queue = JobQueue(bot.runtime.redis, "tests")
+    await queue.bury(Delivery("imports", b"1-1", Reference(server.id, job_id)), error)
+    assert [letter for letter in await queue.dead_letters() if letter.job_id == job_id]
+
+
 async def test_forget_me_leaves_nothing_of_a_member_anywhere(
     bot: Bot, worker: Worker, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = await taught(bot)
+    await failed_training(bot, server)
     before = await cached_images(bot, server)
     assert before
+    assert {word for state, *_ in await transitions(bot, server) for word in state} >= set(WORDS)
     seen = await server.use("forget me", by="jonas")
     assert seen.private
     assert "3 messages of yours removed" in seen.text
     assert not await server.rows(author_id=server.user("jonas").id)
     assert not await says(server, "xyzzy") & set(WORDS), "at once, before any worker has done anything"
+    assert await transitions(bot, server) == transitions_of((*LINES, LINES[0]))
     await jobs_done(bot, server)
     await until(lambda: not list(Path(bot.runtime.settings.data_dir).rglob(f"{server.id}-*-v1.chain")))
     assert not before & await cached_images(bot, server)
@@ -122,7 +176,11 @@ async def test_forget_me_leaves_nothing_of_a_member_anywhere(
         assert not await places_with(bot, word)
         assert word not in caplog.text
         assert word not in capsys.readouterr().err
-    assert await says(server, "the cat") & {"cat", "sat", "ran"}, "what others wrote is still known"
+    await bot.service.guilds.refresh(server.id)
+    assert await transitions(bot, server) == transitions_of((*LINES, LINES[0])), "and from the new image"
+    said = await says(server, "the cat", 60)
+    assert said & {"cat", "sat", "ran"}, "what others wrote is still known"
+    assert not said & set(WORDS)
     sent = server.write(SECRET[0], user="jonas")
     await server.learned("something else entirely", user="aiko")
     assert not await server.rows(message_id=sent.id), "nothing more is learned"

@@ -26,7 +26,7 @@ async def test_a_mention_is_answered_with_the_message_as_prompt(bot: Bot) -> Non
     server = await taught(bot)
     message = server.write(f"{ME} a dog")
     reply = await server.reply_to(message)
-    assert "dog" in reply.content.split()
+    assert reply.content != "a dog", "no parrot"
     assert reply.reference == message.id
     assert not reply.mentions
 
