@@ -148,10 +148,20 @@ def _client(url: str, name: str) -> Redis:
             sentinel_kwargs={"socket_timeout": 2, "socket_connect_timeout": 2, **sentinel_options},
         )
         options |= {"db": int(asked.get("db", "0")), "ssl": _is_tls(parts), **credentials}
-        primary: Redis = sentinel.master_for(service, **options)
+        primary: Redis = sentinel.master_for(service, connection_pool_class=_SentinelPool, **options)
         return primary
     client: Redis = Redis.from_url(url, **options)
     return client
+
+
+class _SentinelPool(SentinelConnectionPool):
+    """Closed with the client, it closes the connections to the Sentinels too, which redis-py leaves open."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
 
 
 def _is_tls(parts: SplitResult) -> bool:
