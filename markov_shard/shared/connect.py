@@ -19,6 +19,7 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ClusterError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
@@ -39,6 +40,7 @@ _UNAVAILABLE = (
     ClusterError,
     RedisClusterException,
     ReadOnlyError,  # a primary that has just become a replica
+    OutOfMemoryError,  # full of what may not be evicted: it can be read, but not written
 )
 
 _CLIENTS_OWN = (RuntimeError, AttributeError)

@@ -2,6 +2,7 @@
 
 import pytest
 from redis.asyncio import RedisCluster
+from redis.exceptions import OutOfMemoryError
 
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.shared.connect import _client, connect_redis, place_of, redis_errors, server_of
@@ -62,3 +63,8 @@ async def test_what_the_client_stumbles_over_is_a_redis_out_of_reach() -> None:
         await connection._send_packed_command([b"PING"])  # dropped by another task
     with pytest.raises(AttributeError, match="of ours"), redis_errors("here"):
         raise AttributeError("a fault of ours")
+
+
+def test_a_server_that_is_full_is_as_good_as_away() -> None:
+    with pytest.raises(RedisUnavailableError, match="command not allowed when used memory"), redis_errors("h:6379/0"):
+        raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
