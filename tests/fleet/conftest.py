@@ -1,6 +1,7 @@
 """A fleet of real processes against the stand-in for Discord, real Postgres and real Redis."""
 
 import argparse
+import asyncio
 import collections
 import decimal
 import functools
@@ -22,6 +23,8 @@ import pytest
 from discord_sim.client import SimClient
 from markov_shard.store.pool import Database
 from tests.fleet.processes import Fleet, fleet_environment
+from tests.fleet.prometheus import Prometheus
+from tests.fleet.test_whole_path import Server, make_servers
 from tests.standin import stand_in_process
 
 CHAT = Path(__file__).parents[3] / "shared" / "data" / "chat-135k.jsonl.gz"
@@ -49,6 +52,31 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
     """The fleet's database, for looking at what it stored."""
     async with await Database.open(migrated_url, size=2) as opened:
         yield opened
+
+
+@pytest.fixture
+async def prometheus(tmp_path: Path) -> AsyncIterator[Prometheus]:
+    """A real one that runs, without targets yet."""
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    async with Prometheus(folder).running() as running:
+        yield running
+
+
+@pytest.fixture
+async def watched(fleet: Fleet, sim: SimClient, prometheus: Prometheus) -> list[Server]:
+    """A server a shard that has learned three messages, its fleet scraped and well."""
+    made = await make_servers(sim)
+    await fleet.start()
+    await prometheus.watch(fleet)
+    for server in made:
+        await server.listen()
+        await server.chat(["a fine day for a walk", "a fine day for a long swim", "what a fine long walk"])
+    async with asyncio.timeout(60):
+        while await prometheus.value("sum(markov_messages_stored_total)") != 12:
+            await asyncio.sleep(0.5)
+    await prometheus.wait_until_clear()
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from tests.fleet.processes import free_port
+from tests.fleet.processes import Fleet, free_port
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules"
 FASTER = 20
@@ -45,6 +45,16 @@ class Prometheus:
         targets = [{"targets": sorted(urlsplit(url).netloc for url in urls)}]
         (self._folder / "targets.new").write_text(json.dumps(targets), encoding="utf-8")
         (self._folder / "targets.new").replace(self._folder / "targets.json")
+
+    async def watch(self, fleet: Fleet) -> None:
+        """Waits for the fleet, and takes its processes of now as targets."""
+        await fleet.ready()
+        while True:
+            processes = (await fleet.status())["processes"]
+            if {process["name"] for process in processes} == fleet.processes.keys():
+                break
+            await asyncio.sleep(0.2)
+        self.scrape(process["url"] for process in processes)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Prometheus"]:

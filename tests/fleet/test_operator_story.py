@@ -128,14 +128,6 @@ class Community(Server):
         self.talk = made["channels"][1]["id"]
 
 
-@pytest.fixture
-async def prometheus(tmp_path: Path) -> AsyncIterator[Prometheus]:
-    folder = tmp_path / "prometheus"
-    folder.mkdir()
-    async with Prometheus(folder).running() as running:
-        yield running
-
-
 async def make_communities(sim: SimClient, database: Database) -> list[Community]:
     made = []
     for number in range(GUILDS):
