@@ -17,6 +17,7 @@ import os
 import random
 import re
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ class Seen:
     delays: list[float] = field(default_factory=list)
     messages: int = 0
     trainings: int = 0
+    failed_trainings: int = 0
     memory: list[tuple[float, float]] = field(default_factory=list)
     """Seconds since the start, megabytes."""
 
@@ -96,8 +98,9 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
             await _settled(around, before + seen.messages, seen)
             hits, misses = (now - then for now, then in zip(await _hits(around), warm, strict=True))
             spent = bot.cpu_seconds() - cpu
-            inside = since(clock, await reply_clock(around))
-            errors = _errors(around.folder) + len(seen.sent)
+            clock_now = await reply_clock(around)
+            inside = (*since(clock, clock_now), share_within(clock, clock_now, 0.005))
+            errors = _errors(around.folder) + len(seen.sent) + seen.failed_trainings
             stored = await _stored(around) - before
             assert worker.process.returncode is None, "the worker ended"
     return _figures(seen, seconds, errors, seen.messages - stored, hits / max(1, hits + misses), spent, inside)
@@ -187,8 +190,11 @@ async def _train(around: Services, texts: Iterator[str], seen: Seen, started: fl
         file.write_text("".join(json.dumps({"message": text}) + "\n" for text in islice(texts, _TRAINED)))
         arguments = ["-m", "markov_shard", "train", str(guild), str(file), "--json"]
         async with running(arguments, around.folder / "train.log", environment=_environment(around)) as training:
-            done = json.loads((await training.process.communicate())[0])
-        assert done["messages"] > 0
+            out, _ = await training.process.communicate()
+        if training.process.returncode != 0 or json.loads(out)["messages"] == 0:
+            sys.stderr.write(f"a training failed: {training.log.read_text(encoding='utf-8')[-2000:]}\n")
+            seen.failed_trainings += 1
+            continue
         seen.trainings += 1
 
 
@@ -234,6 +240,12 @@ def since(before: dict[str, float], after: dict[str, float]) -> tuple[float, flo
     return total / count * 1000, p99 * 1000
 
 
+def share_within(before: dict[str, float], after: dict[str, float], seconds: float) -> float:
+    """Percent of the replies that took at most this long; `seconds` is a bucket's bound."""
+    (bound,) = (name for name in after if name not in ("count", "sum") and float(name) == seconds)
+    return (after[bound] - before.get(bound, 0.0)) / (after["count"] - before["count"]) * 100
+
+
 async def _hits(around: Services) -> tuple[int, int]:
     redis = await connect_redis(around.redis_url)
     try:
@@ -251,7 +263,7 @@ def _errors(folder: Path) -> int:
 
 
 def _figures(
-    seen: Seen, seconds: float, errors: int, lost: int, hit_rate: float, cpu: float, inside: tuple[float, float]
+    seen: Seen, seconds: float, errors: int, lost: int, hit_rate: float, cpu: float, inside: tuple[float, float, float]
 ) -> list[Figure]:
     delays = sorted(seen.delays)
     half = [point for point in seen.memory if point[0] > seconds / 2]
@@ -261,10 +273,11 @@ def _figures(
         Figure("replies", "replies", len(delays), {}, False),
         Figure("messages learned", "messages", seen.messages, {}, False),
         Figure(f"trainings of {_TRAINED:,} messages meanwhile", "trainings", seen.trainings, {}, False),
-        Figure("errors: lines in logs, and replies that did not come", "errors", errors),
+        Figure("errors: lines in logs, failed trainings, and replies that did not come", "errors", errors),
         Figure("messages not stored", "messages", lost),
         Figure("reply, mean", "ms", inside[0], {"budget": 1.5}),
         Figure("reply, p99, upper bound of its bucket", "ms", inside[1], {"budget": 5.0}),
+        Figure("replies within 5 ms", "%", inside[2], {}, False),
         Figure("there and back, median", "ms", statistics.median(delays)),
         Figure("there and back, mean", "ms", statistics.fmean(delays)),
         Figure("there and back, p99", "ms", delays[-max(1, len(delays) // 100)]),
