@@ -21,6 +21,10 @@ class NotCachedError(Exception):
     """An image, or a piece of it, is not in the cache, or Redis is out of reach."""
 
 
+_VERSIONS_BACK, _MOST_CHUNKS = 100, 256
+"""How many earlier images may still be cached, within the life of a copy, and the most chunks of one."""
+
+
 class ImageCache:
     """Images as compressed chunks with a TTL, which Redis evicts by itself when memory runs short."""
 
@@ -71,6 +75,16 @@ class ImageCache:
         with redis_errors(server_of(self._redis)):
             await self._redis.set(keys.image_burial(guild_id, audience, version), 1, ex=LIFE_SECONDS)
         await self.drop(guild_id, audience, version, count)
+
+    async def drop_before(self, guild_id: int, audience: str, version: int) -> None:
+        """Removes earlier images whose rows are gone, and with them the knowledge of how many chunks they had.
+
+        Raises RedisUnavailableError.
+        """
+        for earlier in range(max(1, version - _VERSIONS_BACK), version):
+            chunks = [keys.image_chunk(guild_id, audience, earlier, number) for number in range(_MOST_CHUNKS)]
+            with redis_errors(server_of(self._redis)):
+                await self._redis.unlink(*chunks)
 
 
 def _unpack(chunk: bytes) -> bytes:

@@ -36,10 +36,12 @@ async def scrub_images(runtime: Runtime, guild_id: int) -> None:
     Raises RedisUnavailableError, before anything in Postgres is gone, when Redis is away: to be tried again.
     """
     async with runtime.database.transaction() as connection:
-        await lock_guild(connection, guild_id)
+        guild = await lock_guild(connection, guild_id)
         old = await drop_old_images(connection, guild_id)
         await _bury_cached(runtime, old)
         silent = await forgotten_errors(connection, guild_id)
+    for audience in ("general", "all"):
+        await ImageCache(runtime.redis).drop_before(guild_id, audience, guild.image_version)
     if silent:
         await JobQueue(runtime.redis, runtime.name).rewrite_letters(guild_id, silent, FORGOTTEN)
     await announce(runtime.redis, News(guild_id, "removal"))
