@@ -51,8 +51,8 @@ class Prometheus:
         await fleet.ready()
         while True:
             processes = (await fleet.status())["processes"]
-            if {process["name"] for process in processes} == fleet.processes.keys():
-                break
+            if {process["name"] for process in processes} == fleet.processes.keys() and await _all_live(processes):
+                break  # a process that was killed and started again is known by its old address for some seconds
             await asyncio.sleep(0.2)
         self.scrape(process["url"] for process in processes)
 
@@ -135,3 +135,15 @@ class Prometheus:
         except TimeoutError:
             log = (self._folder / "prometheus.log").read_text(encoding="utf-8")[-2000:]
             pytest.fail(f"{what}; firing: {sorted(firing)}\n{log}")
+
+
+async def _all_live(processes: Iterable[dict[str, str]]) -> bool:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
+        try:
+            for process in processes:
+                async with session.get(f"{process['url']}/livez") as response:
+                    if response.status != 200:
+                        return False
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+        return True
