@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +16,7 @@ from markov_shard.bot.fleet_bot import FleetBot
 from markov_shard.bot.gateway import FleetShard, IdentifyGate, ResumePoint
 from markov_shard.bot.intake import Intake
 from markov_shard.bot.timing import ReplyClock
+from markov_shard.bot.turn_taking import TIMED, Kept, Share, share
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.owner import Owner
@@ -28,21 +29,10 @@ from markov_shard.ranges import shard_of
 from markov_shard.rest import explained
 from markov_shard.shared.leases import ShardKey
 from markov_shard.shared.sessions import Session, Sessions
-from markov_shard.snowflakes import made_at_ms
 from markov_shard.store.channels import ChannelRow
 from markov_shard.store.pool import Database
 
 _log = get_logger(__name__)
-
-
-_KEPT_SECONDS = 30.0
-"""How long a muted shard keeps what it heard: far longer than a process may take to learn of the switch."""
-
-_TIMED = frozenset({"MESSAGE_CREATE", "INTERACTION_CREATE"})
-"""Events that are served by one set of shards, chosen by the time in their ID."""
-
-_UNTIMED = frozenset({"MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"})
-"""Events that a muted set leaves to the other."""
 
 
 class Tenure(Protocol):
@@ -73,8 +63,7 @@ class _Hosted:
     saved: ResumePoint | None = None
     stale: bool = False
     """An event came when another process might have served the shard already: nothing more is taken from it."""
-    kept: deque[tuple[float, int, str, Any]] = field(default_factory=deque)
-    """What a muted shard heard lately: when, sequence number, name, payload."""
+    kept: Kept = field(default_factory=Kept)
 
 
 @dataclass(frozen=True)
@@ -134,7 +123,8 @@ class Hosting:
         self._ignored = ignored
         self.events: Counter[str] = Counter()
         """Gateway events received, by name."""
-        self._gone_resumes = self._gone_identifies = self._gone_zombies = 0
+        self._gone: Counter[str] = Counter()
+        """What the shards that were let go had counted."""
         self._hosted: dict[ShardKey, _Hosted] = {}
         self.tenure: Tenure = _Unquestioned()
         self.turns = Turns()
@@ -219,25 +209,16 @@ class Hosting:
         if hosted.stale or not self.tenure.is_sure_of(key):
             hosted.stale = True  # as after a pause: another process has it, or this one must take it anew
             return False
-        muted = self.turns.upcoming == key.shard_count and not self.turns.serves(key.shard_count, _now_ms())
-        if name in _TIMED and not self.turns.serves(key.shard_count, made_at_ms(int(payload["id"]))):
-            if muted:
-                self._keep(hosted, seq, name, payload)
+        decided = share(self.turns, key.shard_count, name, payload, _now_ms())
+        if decided is not Share.SERVE:
+            if decided is Share.KEEP:
+                hosted.kept.add(seq, name, payload)
             hosted.intake.handle(seq, name, None)
             return False
-        if muted and name in _UNTIMED:
-            hosted.intake.handle(seq, name, None)
-            return False
-        if name in _TIMED:
+        if name in TIMED:
             self._reply_clock.arrived()
         hosted.intake.handle(seq, name, payload)
         return True
-
-    def _keep(self, hosted: _Hosted, seq: int, name: str, payload: Any) -> None:
-        now = time.monotonic()
-        hosted.kept.append((now, seq, name, payload))
-        while hosted.kept[0][0] < now - _KEPT_SECONDS:
-            hosted.kept.popleft()
 
     def take_turns(self, turns: Turns) -> None:
         """Says which set of shards serves what from now on.
@@ -248,12 +229,8 @@ class Hosting:
         before, self.turns = self.turns, turns
         if turns.switch_at and not before.switch_at:
             for hosted in list(self._hosted.values()):
-                kept, hosted.kept = hosted.kept, deque()
-                for _, seq, name, payload in kept:
-                    if name == "MESSAGE_CREATE" and turns.serves(
-                        hosted.owner.shard_count, made_at_ms(int(payload["id"]))
-                    ):
-                        hosted.intake.handle(seq, name, payload)
+                for event in hosted.kept.take(turns, hosted.owner.shard_count):
+                    hosted.intake.handle(event.seq, event.name, event.payload)
         if before.upcoming and before.upcoming == turns.shard_count:
             self._on_settled()
 
@@ -268,12 +245,22 @@ class Hosting:
     @property
     def resumes(self) -> int:
         """Resumed sessions of all shards this process has had."""
-        return self._gone_resumes + sum(hosted.shard.resumes for hosted in self._hosted.values() if hosted.shard)
+        return self._ever["resumes"]
 
     @property
     def identifies(self) -> int:
         """IDENTIFYs of all shards this process has had."""
-        return self._gone_identifies + sum(hosted.shard.identifies for hosted in self._hosted.values() if hosted.shard)
+        return self._ever["identifies"]
+
+    @property
+    def zombies(self) -> int:
+        """Connections of this process on which a heartbeat was not acknowledged in time."""
+        return self._ever["zombies"]
+
+    @property
+    def _ever(self) -> Counter[str]:
+        """What all shards this process has had counted."""
+        return sum((_counts(shard) for shard in self.connections.values()), self._gone)
 
     def shard_health(self, key: ShardKey) -> ShardHealth:
         """What is known of a shard's connection now."""
@@ -299,11 +286,6 @@ class Hosting:
     def connections(self) -> Mapping[ShardKey, FleetShard]:
         """The gateway connections of this process's shards, whatever their state."""
         return {key: hosted.shard for key, hosted in self._hosted.items() if hosted.shard is not None}
-
-    @property
-    def zombies(self) -> int:
-        """Connections of this process on which a heartbeat was not acknowledged in time."""
-        return self._gone_zombies + sum(hosted.shard.zombies for hosted in self._hosted.values() if hosted.shard)
 
     @property
     def shards(self) -> list[ShardKey]:
@@ -353,9 +335,7 @@ class Hosting:
         hosted.intake.close()
         self._guilds.abandon(hosted.owner)
         if self._hosted.pop(hosted.owner.key, None) is not None and hosted.shard is not None:
-            self._gone_resumes += hosted.shard.resumes
-            self._gone_identifies += hosted.shard.identifies
-            self._gone_zombies += hosted.shard.zombies
+            self._gone.update(_counts(hosted.shard))
 
     async def _open_bot(self, shard_count: int) -> None:
         async with self._opening:
@@ -373,6 +353,10 @@ class Hosting:
             return None
         parent = int(channel.parent_id) if isinstance(channel, hikari.GuildThreadChannel) else None
         return ChannelRow(int(channel.id), parent, bool(getattr(channel, "is_nsfw", False)))
+
+
+def _counts(shard: FleetShard) -> Counter[str]:
+    return Counter(resumes=shard.resumes, identifies=shard.identifies, zombies=shard.zombies)
 
 
 def _now_ms() -> int:
