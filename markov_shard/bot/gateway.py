@@ -194,9 +194,9 @@ class FleetShard(hikari_shard.GatewayShardImpl):
 
     async def _connect(self) -> tuple[asyncio.Task[None], ...]:
         if self._leaving:
-            # hikari dials again at once when a connection of some age closes; `close`, whose 1001 would end the
-            # session on that new connection, cancels this wait instead.
-            await asyncio.Event().wait()
+            # hikari dials again when a connection closes, also where it has swallowed the cancellation that `close`
+            # waits for: one that comes while it ends the old connection's tasks. This ends its loop as that would.
+            raise asyncio.CancelledError
         self.is_waiting = True
         try:
             while not self._rules.may_connect():  # noqa: ASYNC110 - judged by a clock, so there is no event to wait for

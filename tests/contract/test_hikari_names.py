@@ -58,6 +58,12 @@ def test_connecting_and_keeping_alive_are_coroutines_without_parameters() -> Non
         assert list(inspect.signature(method).parameters) == ["self"]
 
 
+def test_a_cancellation_while_dialling_ends_the_shard() -> None:
+    source = inspect.getsource(SHARD._keep_alive)
+    assert "lifetime_tasks = await self._connect()" in source
+    assert "except asyncio.CancelledError:\n                self._is_closing = True\n                return" in source
+
+
 def test_a_connections_two_tasks_are_coroutines_of_the_shard() -> None:
     assert list(inspect.signature(SHARD._heartbeat).parameters) == ["self", "heartbeat_interval"]
     assert list(inspect.signature(SHARD._poll_events).parameters) == ["self"]

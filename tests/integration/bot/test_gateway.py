@@ -89,6 +89,34 @@ async def test_a_shard_that_leaves_keeps_its_session_and_dials_no_more(
     assert shard.resumes == 0
 
 
+async def test_a_shard_leaves_though_its_cancellation_is_swallowed(
+    sim: DiscordSim, bot: FleetBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hikari takes a cancellation for that of a heartbeat which it is ending, when a connection has just closed."""
+    ending, may_end = asyncio.Event(), asyncio.Event()
+    beat = FleetShard._heartbeat
+
+    async def slow_to_end(shard: FleetShard, interval: float) -> None:
+        try:
+            await beat(shard, interval)
+        except asyncio.CancelledError:
+            ending.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await may_end.wait()
+            raise
+
+    monkeypatch.setattr(FleetShard, "_heartbeat", slow_to_end)
+    shard = await connected(bot)
+    sim.faults.add({"disconnect": {"how": "close", "code": 4000}})
+    await ending.wait()
+    leaving = asyncio.create_task(bot.drop_shard(shard))
+    while not shard._is_closing:
+        await asyncio.sleep(0)
+    may_end.set()
+    await leaving
+    assert [session.connected for session in sim.gateway.sessions] == [False]
+
+
 async def test_a_reader_that_finds_the_socket_closing_does_not_end_the_session(sim: DiscordSim, bot: FleetBot) -> None:
     shard = await connected(bot)
     assert shard._ws is not None
