@@ -33,7 +33,6 @@ earlier or is a moment late still fits."""
 _ASK_SECONDS = 1.0
 """For Redis's answer: a reply waits for it. When it does not come, Redis is not asked again for as long."""
 
-
 _NEWS_SECONDS, _OLD_SECONDS = 1.0, 10.0
 """Age of the breaker's news at which it is asked for again, and at which a request outside the limit waits for it."""
 
