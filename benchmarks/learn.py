@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import orjson
 import uvloop
 
+from benchmarks.bare_discord import API, Connection, StandIn
+from benchmarks.discord_objects import channel_of, command_of, message_of, token_of, user_of
 from benchmarks.figures import Figure, Setup
 from benchmarks.processes import Bot, Services, off_the_measured_core, our_bot, running, services
-from benchmarks.standin import API, Connection, StandIn, channel_of, command_of, message_of, token_of, user_of
 from markov_shard.store.channels import ChannelRow, set_listening
 
 FIRST_GUILD = 81384788765712384

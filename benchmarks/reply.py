@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 import orjson
 import uvloop
 
+from benchmarks.bare_discord import API, Connection, StandIn
+from benchmarks.discord_objects import channel_of, command_of, message_of, token_of, user_of
 from benchmarks.figures import Figure, Setup
 from benchmarks.processes import Bot, Services, our_bot, running, services, timing_the_measured_core
-from benchmarks.standin import API, Connection, StandIn, channel_of, command_of, message_of, token_of, user_of
 from benchmarks.timing import percentile
 from markov_shard.store.channels import ChannelRow, set_listening
 from markov_shard.store.messages import StoredMessage, learn_messages

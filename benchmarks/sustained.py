@@ -10,11 +10,11 @@ import statistics
 
 import uvloop
 
+from benchmarks.bare_discord import StandIn
 from benchmarks.figures import Figure, Setup
 from benchmarks.mixed import reply_clock, since
 from benchmarks.processes import services, timing_the_measured_core
 from benchmarks.reply import GUILD, PLAIN, at_rate, fill, sides
-from benchmarks.standin import StandIn
 from benchmarks.timing import percentile
 
 RATE = float(os.environ.get("SUSTAINED_RATE", "300"))
