@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     max_tries: int = Field(1000, ge=1, le=100_000, description="Candidates tried for one answer at most")
     min_score: int = Field(10, ge=0, le=1_000_000, description="Score from which an answer is good enough")
     answer_budget_ms: float = Field(
-        2, gt=0, le=1000, description="Milliseconds after which the best candidate so far is answered with"
+        2, gt=0, le=1000, description="Milliseconds of computing after which the best candidate so far is answered with"
     )
     prompt_tries: int = Field(
         12, ge=0, le=1000, description="Candidates for an answer to a mention; the one most to the point is taken"

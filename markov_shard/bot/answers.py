@@ -124,7 +124,8 @@ class Answers:
                 min_score=score,
                 max_tries=tries,
                 prompt_tries=self._settings.prompt_tries if prompt else 0,
-                deadline=time.monotonic() + budget,
+                deadline=time.thread_time() + budget,
+                clock=time.thread_time,  # on a machine short of CPU another clock would run out before a try is made
             )
             if not answer.text or not self._blocked.within(answer.text):
                 return answer

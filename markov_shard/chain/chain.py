@@ -175,30 +175,30 @@ class Chain:
         expired: Callable[[], bool],
     ) -> Answer:
         best: Candidate | None = None
-        tries = 0
+        tries, late = 0, False
         prompt = read_prompt(self._overlay, seed) if seed and prompt_tries > 0 else None
         if prompt is not None:
             allowed = min(prompt_tries, max_tries)
             for found in self._generator.prompted(random, prompt, allowed, max_words, min_score):
                 best = found
                 tries += 1
-                if expired():
+                if late := expired():
                     break
-            if best is not None or tries >= max_tries or expired():
-                return self._told(best, tries)
+            if best is not None or tries >= max_tries or late:
+                return self._told(best, tries, late=late)
         for candidate in self._generator.candidates(random, seed, max_tries - tries, max_words):
             tries += 1
             if candidate is not None and (best is None or candidate.score > best.score):
                 best = candidate
                 if best.score >= min_score:
                     break
-            if expired():
+            if late := expired():
                 break
-        return self._told(best, tries)
+        return self._told(best, tries, late=late)
 
-    def _told(self, best: Candidate | None, tries: int) -> Answer:
+    def _told(self, best: Candidate | None, tries: int, *, late: bool) -> Answer:
         if best is None:
-            return Answer("", tries=tries, reason=ONLY_COPIES if tries else OUT_OF_TIME)
+            return Answer("", tries=tries, reason=OUT_OF_TIME if late or not tries else ONLY_COPIES)
         return self._generator.answer(best, tries)
 
     def walk(self, rng: randomness.Random, max_words: int = MAX_WORDS) -> str:

@@ -111,18 +111,17 @@ class ReferenceChain:
         expired = expiry(deadline, clock)
         starts, used = self._starts(seed.split() if seed else [])
         best: Answer | None = None
-        tries = 0
-        while tries < max_tries:
+        tries, late = 0, False
+        while tries < max_tries and not late:
             tries += 1
             found = self._candidate(rng, starts, used, max_words)
             if found is not None and (best is None or found.score > best.score):
                 best = found
                 if best.score >= min_score:
                     break
-            if expired():
-                break
+            late = expired()
         if best is None:
-            return Answer("", tries=tries, reason=ONLY_COPIES if tries else OUT_OF_TIME)
+            return Answer("", tries=tries, reason=OUT_OF_TIME if late or not tries else ONLY_COPIES)
         return Answer(best.text, best.score, tries, best.order, best.seed_used, trace=best.trace)
 
     def _candidate(self, rng: randomness.Random, starts: list[State], used: State, max_words: int) -> Answer | None:

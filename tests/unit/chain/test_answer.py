@@ -4,7 +4,7 @@ import random
 from itertools import count
 
 from markov_shard.chain import Chain, compile_chain
-from markov_shard.chain.answer import OUT_OF_TIME
+from markov_shard.chain.answer import ONLY_COPIES, OUT_OF_TIME
 from tests.unit.chain.strategies import Said
 
 ANIMALS = ("cat", "dog", "bird", "fish")
@@ -103,6 +103,9 @@ def test_a_deadline_is_kept_and_the_clock_else_not_read():
         raise AssertionError("the clock was read")
 
     chain().answer(random.Random(1), clock=never)
+    mute = Chain(compile_chain(["only this"], 2))
+    assert mute.answer(random.Random(1), deadline=3, clock=lambda: next(ticks)).reason == OUT_OF_TIME
+    assert mute.answer(random.Random(1)).reason == ONLY_COPIES
     assert chain().answer(random.Random(1), max_tries=0).reason == OUT_OF_TIME
 
 
