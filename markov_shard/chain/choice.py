@@ -71,14 +71,13 @@ def choice_starts(draws: U8, rows: U32, dest: U32) -> U32:
     The destination itself where there is but one; where its row or its list starts, counted through all
     destinations and then all lists; or where its alias cells start.
     """
-    sizes = np.diff(rows)
     starts = rows[:-1].copy()
-    lengths = list_lengths(draws, sizes)
-    listed = lengths > 0
-    starts[listed] = (len(dest) + np.cumsum(lengths, dtype=np.uint32) - lengths)[listed]
-    lengths = cell_lengths(draws, sizes)
-    aliased = lengths > 0
-    starts[aliased] = (np.cumsum(lengths, dtype=np.uint32) - lengths)[aliased]
-    single = sizes == 1
-    starts[single] = dest[rows[:-1][single]]
+    listed = np.flatnonzero(draws > np.diff(rows))
+    lengths = draws[listed].astype(np.uint32)
+    starts[listed] = len(dest) + np.cumsum(lengths, dtype=np.uint32) - lengths
+    aliased = np.flatnonzero(draws == 0)
+    lengths = rows[aliased + 1] - rows[aliased]
+    starts[aliased] = np.cumsum(lengths, dtype=np.uint32) - lengths
+    single = np.flatnonzero(draws == 1)
+    starts[single] = dest[rows[single]]
     return starts

@@ -5,6 +5,7 @@ docs/chain-image.md is the specification, byte by byte.
 
 import struct
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -63,37 +64,36 @@ def assemble(tables: Tables, tokens: int) -> bytearray:
         raise ImageTooLargeError(f"{tables.transitions} transitions and lists: an image numbers less than {LIMIT}")
     if len(tables.word_text) >= LIMIT:
         raise ImageTooLargeError(f"{len(tables.word_text)} bytes of words: an image holds less than {LIMIT}")
-    placed = []
-    end = _aligned(HEADER_SIZE)
-    for array in _sections(tables):
-        placed.append((array, end))
-        end = _aligned(end + array.nbytes)
-    image = bytearray(end)
+    sections = _sections(tables)
+    sizes = [sum(part.nbytes for part in parts) for parts in sections]
+    offset = _aligned(HEADER_SIZE)
+    image = bytearray(offset + sum(map(_aligned, sizes)))
+    content = np.frombuffer(image, np.uint8)
     entries = []
-    for array, offset in placed:
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        view = np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
-        image[offset : offset + len(view)] = view
-        entries.append(ENTRY.pack(offset, len(view), crc32(view), array.itemsize))
-    header = PREFIX.pack(MAGIC, VERSION, HEADER_SIZE, end, tables.state_size, len(WIDTHS), tokens)
+    for (name, width), parts, size in zip(WIDTHS.items(), sections, sizes, strict=True):
+        into = content[offset : offset + size].view(_dtype(name))
+        if name == "cell":
+            into[::2], into[1::2] = parts
+        else:
+            np.concatenate(parts, out=into)
+        entries.append(ENTRY.pack(offset, size, crc32(content[offset : offset + size].data), width))
+        offset += _aligned(size)
+    header = PREFIX.pack(MAGIC, VERSION, HEADER_SIZE, len(image), tables.state_size, len(WIDTHS), tokens)
     header += b"".join(entries)
     image[:HEADER_SIZE] = header + struct.pack("<I", crc32(header))
     return image
 
 
-def _sections(tables: Tables) -> list[NDArray[Any]]:
-    """The arrays as they are laid out, in the order of WIDTHS."""
-    cell = np.empty((len(tables.keep), 2), np.uint32)
-    cell[:, 0] = tables.keep
-    cell[:, 1] = tables.jump
-    together = {
-        "row": tables.state_row,
-        "start": choice_starts(tables.draws, tables.state_row, tables.dest),
-        "state_tokens": np.concatenate(tables.state_tokens),
-        "dest": np.concatenate([tables.dest, tables.lists]),
-        "cell": cell,
+def _sections(tables: Tables) -> list[Sequence[NDArray[Any]]]:
+    """The arrays as they are laid out, in the order of WIDTHS; those of a section one after the other, or mixed."""
+    together: dict[str, Sequence[NDArray[Any]]] = {
+        "row": [tables.state_row],
+        "start": [choice_starts(tables.draws, tables.state_row, tables.dest)],
+        "state_tokens": tables.state_tokens,
+        "dest": [tables.dest, tables.lists],
+        "cell": [tables.keep, tables.jump],
     }
-    return [together[name] if name in together else getattr(tables, name) for name in WIDTHS]
+    return [together[name] if name in together else [getattr(tables, name)] for name in WIDTHS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def parse(data: memoryview) -> Parsed:
             raise DamagedImageError(f"section {name}: impossible place or item size")
         if offset + size > len(data):
             raise TruncatedImageError(f"section {name} ends at {offset + size}, the image at {len(data)}")
-        arrays[name] = _view(data[offset : offset + size], f"<{'i' if name in SIGNED else 'u'}{width}")
+        arrays[name] = _view(data[offset : offset + size], _dtype(name))
     rows, start, columns, dest, cell = map(arrays.pop, ("row", "start", "state_tokens", "dest", "cell"))
     states, transitions = len(rows) - 1, len(arrays["count"])
     for name, length, wanted in (
@@ -166,6 +166,10 @@ def _directory(data: memoryview) -> tuple[list[tuple[int, int, int, int]], int, 
         raise TruncatedImageError(f"{len(data)} bytes of an image of {size}")
     entries = [ENTRY.unpack_from(data, PREFIX.size + ENTRY.size * place) for place in range(sections)]
     return entries, state_size, tokens
+
+
+def _dtype(name: str) -> str:
+    return f"<{'i' if name in SIGNED else 'u'}{WIDTHS[name]}"
 
 
 def _view(data: memoryview, dtype: str) -> NDArray[Any]:

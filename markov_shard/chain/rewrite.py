@@ -12,7 +12,7 @@ from markov_shard.chain.image import Image
 from markov_shard.chain.locate import is_there, places, state_marks, token_marks, transition_marks
 from markov_shard.chain.rewrite_choice import RowChanges, changed_choices
 from markov_shard.chain.rewrite_sources import changed_sources
-from markov_shard.chain.splice import Splice, ranges
+from markov_shard.chain.splice import Splice, ranges, renumbered
 from markov_shard.chain.tables import BIG, Tables, counts_of
 
 U32 = NDArray[np.uint32]
@@ -59,12 +59,16 @@ def rewritten(image: Image, delta: Delta, added_ids: I64, removed_ids: I64, seed
     rows = _rows(old, state_level, sizes)
     counts = _counts(old, moves, known & (after > 0), after)
     source, source_ids = changed_sources(old, delta, moves.splice, moves, after, added_ids, removed_ids, seed)
-    renumbered = None if state_level.splice.empty else state_level.splice.map()
-    dest = _dests(old, delta, state_level, moves, renumbered)
-    drawn = changed_choices(old, _changed_rows(delta, state_level, sizes, rows), counts, dest, renumbered)
+    states_now, words_now = state_level.splice.map(), word_level.splice.map()
+    born = state_level.now[delta.dest[moves.born]]
+    dest = moves.splice.apply(renumbered(states_now, old.dest), born)
+    drawn = changed_choices(old, _changed_rows(delta, state_level, sizes, rows), counts, dest, states_now)
     tables = Tables(
-        **_vocabulary(old, delta, word_level, state_level),
-        state_tokens=_state_tokens(old, delta, word_level, state_level),
+        **_vocabulary(old, delta, word_level, state_level, words_now),
+        state_tokens=[
+            state_level.splice.apply(renumbered(words_now, column), word_level.now[own])
+            for column, own in zip(old.state_tokens, delta.state_tokens[:, state_level.born], strict=True)
+        ],
         state_row=rows,
         draws=drawn.draws,
         dest=dest,
@@ -108,7 +112,9 @@ def _words(old: Tables, delta: Delta, marks: I64, states: Level) -> Level:
     return Level.of(marks, ~known & (ending > 0), dead, old.vocabulary + 1)
 
 
-def _vocabulary(old: Tables, delta: Delta, words: Level, states: Level) -> dict[str, NDArray[Any]]:
+def _vocabulary(
+    old: Tables, delta: Delta, words: Level, states: Level, words_now: U32 | None
+) -> dict[str, NDArray[Any]]:
     splice = Splice(old.vocabulary, words.splice.dropped - 1, words.splice.inserted - 1)
     born = np.flatnonzero(words.born) - 1
     own = delta.vocabulary
@@ -130,27 +136,18 @@ def _vocabulary(old: Tables, delta: Delta, words: Level, states: Level) -> dict[
         "word_end": _running(lengths),
         "word_text": text,
         "token_states": _running(ending),
-    } | _folds(old, delta, words)
+    } | _folds(old, delta, words, words_now)
 
 
-def _folds(old: Tables, delta: Delta, words: Level) -> dict[str, U32]:
+def _folds(old: Tables, delta: Delta, words: Level, words_now: U32 | None) -> dict[str, U32]:
     kept = ~np.isin(old.fold_token, words.splice.dropped)
     own = delta.vocabulary
     born = words.born[own.fold_token]
     hashes = np.concatenate([old.fold_hash[kept], own.fold_hash[born]])
-    tokens = np.concatenate([words.splice.places(old.fold_token[kept]), words.now[own.fold_token[born]]])
+    tokens = np.concatenate([renumbered(words_now, old.fold_token[kept]), words.now[own.fold_token[born]]])
     keys = hashes.astype(np.uint64) << np.uint64(32) | tokens.astype(np.uint64)
     keys.sort(kind="stable")
     return {"fold_hash": (keys >> np.uint64(32)).astype(np.uint32), "fold_token": keys.astype(np.uint32)}
-
-
-def _state_tokens(old: Tables, delta: Delta, words: Level, states: Level) -> list[U32]:
-    result = []
-    renumbered = None if words.splice.empty else words.splice.map()
-    for column, own in zip(old.state_tokens, delta.state_tokens[:, states.born], strict=True):
-        now = column if renumbered is None else np.take(renumbered, column)
-        result.append(states.splice.apply(now, words.now[own]))
-    return result
 
 
 def _rows(old: Tables, states: Level, sizes: I64) -> U32:
@@ -158,11 +155,6 @@ def _rows(old: Tables, states: Level, sizes: I64) -> U32:
     known = is_there(states.marks)
     lengths[places(states.marks[known])] = sizes[known]
     return _running(states.splice.apply(lengths, sizes[states.born]))
-
-
-def _dests(old: Tables, delta: Delta, states: Level, moves: Level, renumbered: U32 | None) -> U32:
-    dest = old.dest if renumbered is None else np.take(renumbered, old.dest)
-    return moves.splice.apply(dest, states.now[delta.dest[moves.born]])
 
 
 def _counts(old: Tables, moves: Level, stays: NDArray[np.bool_], after: I64) -> dict[str, NDArray[Any]]:

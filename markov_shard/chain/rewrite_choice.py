@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markov_shard.chain.choice import Choices, cell_lengths, choices, list_lengths
-from markov_shard.chain.splice import Splice, ranges
+from markov_shard.chain.splice import Splice, ranges, renumbered
 from markov_shard.chain.tables import Tables, counts_in
 
 U32 = NDArray[np.uint32]
@@ -28,11 +28,11 @@ class RowChanges:
 
 
 def changed_choices(
-    old: Tables, changes: RowChanges, counts: dict[str, NDArray[Any]], dest: U32, renumbered: U32 | None
+    old: Tables, changes: RowChanges, counts: dict[str, NDArray[Any]], dest: U32, states_now: U32 | None
 ) -> Choices:
     """The new draws, lists, keep and jump.
 
-    `counts` holds the new count, big_index and big_count, `dest` the new destinations, and `renumbered` the new
+    `counts` holds the new count, big_index and big_count, `dest` the new destinations, and `states_now` the new
     number of each old state, None where none changes.
     """
     now = np.concatenate([changes.kept_now, changes.born_now])
@@ -55,11 +55,10 @@ def changed_choices(
     gone = np.sort(np.concatenate([changes.kept, changes.dead]))
     old_sizes = np.diff(old.state_row)
     lists = _edits(list_lengths(old.draws, old_sizes), gone, was, list_lengths(fresh.draws, sizes))
-    kept_lists = old.lists if renumbered is None else np.take(renumbered, old.lists)
     alias = _edits(cell_lengths(old.draws, old_sizes), gone, was, cell_lengths(fresh.draws, sizes))
     return Choices(
         draws,
-        lists.apply(kept_lists, fresh.lists),
+        lists.apply(renumbered(states_now, old.lists), fresh.lists),
         alias.apply(old.keep, fresh.keep),
         alias.apply(old.jump, fresh.jump),
     )

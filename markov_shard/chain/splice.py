@@ -1,12 +1,16 @@
 """Arrays with items taken out and others put in, at the speed of copying what stays."""
 
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 
+CHUNK = 1 << 14
 SPARSE = 64  # items to each edit from which copying run by run beats masks
 
 
@@ -38,8 +42,13 @@ class Splice:
         before = np.searchsorted(self.dropped, self.inserted, side="left")
         return np.asarray(self.inserted + np.arange(len(self.inserted)) - before, np.int64)
 
-    def map(self) -> NDArray[np.uint32]:
-        """The new place of every old item; of a dropped one, where the next kept one went: [length + 1]."""
+    def map(self) -> U32 | None:
+        """The new place of every old item; of a dropped one, where the next kept one went: [length + 1].
+
+        None where nothing changes.
+        """
+        if self.empty:
+            return None
         places = np.ones(self.length + 1, np.int32)
         places[:1] = 0
         dropped = np.zeros(self.length + 2, np.int32) if len(self.dropped) > self.length // SPARSE else None
@@ -57,7 +66,7 @@ class Splice:
         if self.empty:
             return array
         if (len(self.dropped) + len(self.inserted)) * SPARSE < self.length:
-            return np.concatenate(self._runs(array, values.astype(array.dtype, copy=False)))
+            return np.concatenate(list(self._runs(array, values.astype(array.dtype, copy=False))))
         result = np.empty((self.result, *array.shape[1:]), array.dtype)
         new = np.zeros(self.result, bool)
         new[self.inserted_places()] = True
@@ -67,21 +76,45 @@ class Splice:
         result[~new] = array[kept]
         return result
 
-    def _runs(self, array: NDArray[Any], values: NDArray[Any]) -> list[NDArray[Any]]:
-        spots, first = np.unique(self.inserted, return_index=True)
-        last = np.append(first, len(self.inserted))[1:].tolist()
-        edits = [(spot, spot, low, high) for spot, low, high in zip(spots.tolist(), first.tolist(), last, strict=True)]
-        edits += [(place, place + 1, 0, 0) for place in self.dropped.tolist()]
-        edits.sort()
-        runs, end = [], 0
-        for start, stop, low, high in edits:
+    def _runs(self, array: NDArray[Any], values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """What stays and what is put in, piece by piece."""
+        end = 0
+        for start, stop, low, high in zip(*self._edits, strict=True):
             if end < start:
-                runs.append(array[end:start])
+                yield array[end:start]
             if low < high:
-                runs.append(values[low:high])
+                yield values[low:high]
             end = stop
-        runs.append(array[end:])
-        return runs
+        yield array[end:]
+
+    @cached_property
+    def _edits(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """Where each edit begins and ends in the old array, and which values it puts in, in order.
+
+        Columns of numbers, because a tuple an edit would set off collections of all the process's garbage.
+        """
+        spots, first = np.unique(self.inserted, return_index=True)
+        none = np.zeros(len(self.dropped), np.int64)
+        starts = np.concatenate([spots, self.dropped])
+        stops = np.concatenate([spots, self.dropped + 1])
+        order = np.lexsort((stops, starts))  # what is put in before a place that is taken out comes first
+        low = np.concatenate([first, none])
+        high = np.concatenate([np.append(first[1:], len(self.inserted)), none]) if len(spots) else none
+        starts, stops, low, high = starts[order], stops[order], low[order], high[order]
+        return starts.tolist(), stops.tolist(), low.tolist(), high.tolist()
+
+
+def renumbered(places: U32 | None, array: U32) -> U32:
+    """An array of old places with the new ones that a splice's `map` has for them; without a map it stays as it is.
+
+    In pieces, because numpy takes by 8-byte places, and a whole array of them would be written and read again.
+    """
+    if places is None:
+        return array
+    result = np.empty_like(array)
+    for start in range(0, len(array), CHUNK):
+        result[start : start + CHUNK] = places.take(array[start : start + CHUNK])
+    return result
 
 
 def ranges(starts: I64, lengths: I64) -> I64:
