@@ -26,6 +26,7 @@ from markov_shard.store.jobs import FINISHED, Job, read_job
 from markov_shard.store.messages import count_messages
 from markov_shard.store.migrate import migrate
 from markov_shard.store.pool import Database
+from markov_shard.training.progress import Stage
 from markov_shard.training.requests import request_training
 from tests.fleet.processes import Fleet
 from tests.fleet.servers import OwnServers, own_servers, process_environment, serving_files
@@ -190,6 +191,14 @@ def faults(plan: Plan, rng: random.Random) -> list[tuple[int, str]]:
     return sorted(zip((chunk * plan.batch_size for chunk in chunks), kinds, strict=True))
 
 
+def moments(plan: Plan, rng: random.Random) -> list[tuple[Stage, int]]:
+    """At what stages a job's worker is killed, and after how many messages at least."""
+    chunks = sorted(rng.sample(range(1, plan.messages // plan.batch_size), plan.kills - 4))
+    learning: list[tuple[Stage, int]] = [("learning", chunk * plan.batch_size) for chunk in chunks]
+    publishing: list[tuple[Stage, int]] = [("publishing", plan.messages)] * 3
+    return [("checking", 0), *learning, *publishing]
+
+
 def plans(kills: int, seeds: int) -> list[object]:
     """The small plan with one seed for every run of the tests, the great one for long ones."""
     great = Plan(GREAT.messages, GREAT.batch_size, kills, GREAT.restarts)
@@ -222,22 +231,22 @@ async def test_whatever_breaks_each_message_counts_once(plan: Plan, seed: int, t
 
 @pytest.mark.parametrize(("plan", "seed"), plans(20, 1)[1:], indirect=["plan"])
 async def test_a_clean_retrain_never_leaves_a_guild_without_a_chain(plan: Plan, seed: int, training: Training) -> None:
-    """Killed anywhere, the reading and the compiling of the file included, and asked all the while."""
+    """Killed anywhere, the checking and the compiling of the file included, and asked all the while."""
     rng = random.Random(seed)
-    loop = asyncio.get_running_loop()
     async with training.answering() as known:
         job_id = await training.request("new.jsonl.gz", clean=True)
-        kills = 0
-        while kills < plan.kills and (job := await training.job(job_id)).state not in FINISHED:
-            chunks = job.messages
-            await training.kill(await training.holder(job_id))
-            kills += 1
-            ends = loop.time() + rng.uniform(0, 8)
-            while (job := await training.job(job_id)).state not in FINISHED:
-                if loop.time() >= ends and (job.messages > chunks or job.deliveries <= 3):
+        fence = 0
+        for stage, messages in moments(plan, rng):
+            while True:
+                job = await training.job(job_id)
+                assert job.state not in FINISHED, f"over before it was killed while {stage}"
+                here = stage != "publishing" or job.payload.get("stage") == "publishing"
+                if job.state == "running" and job.fence > fence and job.messages >= messages and here:
                     break
-                await asyncio.sleep(0.05)
-        assert kills == plan.kills
+                await asyncio.sleep(0.02)
+            fence = job.fence  # the next one is killed only once it has the job
+            await asyncio.sleep(rng.uniform(0, 0.2) if stage != "learning" else 0)  # somewhere in the stage
+            await training.kill(await training.holder(job_id))
         assert (await training.finished(job_id)).state == "done"
         assert await training.known() == plan.messages
     # Never less than the old chain, and from some moment on the new one.
