@@ -46,6 +46,8 @@ class Point:
 def run(setup: Setup) -> list[Figure]:
     """The figures of each size, and how the largest compares with the smallest."""
     top = int(os.environ.get("SCALE_TOP", "1000000"))
+    if os.environ.get("SCALE_PLOT"):
+        import matplotlib  # noqa: F401 - it is better to miss it now than after some minutes
     corpus = list(setup.messages())
     points = [_point(corpus, size) for size in SIZES if size <= top]
     if os.environ.get("SCALE_PLOT"):

@@ -16,7 +16,7 @@ from markov_shard.chain.answer import (
     Candidate,
     expiry,
 )
-from markov_shard.chain.errors import INSIDE, NotLearnedError
+from markov_shard.chain.errors import INSIDE, NotLearnedError, outside
 from markov_shard.chain.generate import Generator
 from markov_shard.chain.image import Image, Transition
 from markov_shard.chain.overlay import Overlay
@@ -203,5 +203,7 @@ class Chain:
 
     def walk(self, rng: randomness.Random, max_words: int = MAX_WORDS) -> str:
         """One raw walk from the start of a message to its end: no filter, no score; "" where it got too long."""
-        with INSIDE:
+        try:  # as INSIDE does, without the two calls that entering and leaving it are
             return self._generator.walk(rng.random, max_words)
+        except (IndexError, UnicodeDecodeError) as error:
+            raise outside() from error

@@ -64,6 +64,11 @@ class ImageTooLargeError(ImageError):
     """The chain has more states, transitions or text than an image can number (2**32 - 1)."""
 
 
+def outside() -> DamagedImageError:
+    """What reading by a wrong index comes to."""
+    return DamagedImageError("an index in the image points outside it; verify() names the section")
+
+
 class _Inside(ContextDecorator):
     """Turns what reading by a wrong index comes to (memoryviews check each one) into the error that says so."""
 
@@ -72,7 +77,7 @@ class _Inside(ContextDecorator):
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, IndexError | UnicodeDecodeError):
-            raise DamagedImageError("an index in the image points outside it; verify() names the section") from error
+            raise outside() from error
 
 
 INSIDE = _Inside()
