@@ -94,7 +94,7 @@ async def cut_a_process_from_redis(stage: Stage) -> None:
     try:
         while stage.owned_by(await stage.fleet.status(), "shard-3"):
             await asyncio.sleep(0.2)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # the fault's own length: for a while its successor serves and it cannot know
     finally:
         await stage.redis.mend("shard-3")
 
