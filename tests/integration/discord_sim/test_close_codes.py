@@ -8,7 +8,7 @@ import pytest
 from discord_sim.client import SimClient
 from discord_sim.server import DiscordSim
 from tests.integration.discord_sim.conftest import Place
-from tests.integration.discord_sim.library_socket import Open, library
+from tests.integration.discord_sim.foreign_socket import Open, library
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from discord_sim.places import NewMember
 from discord_sim.server import DiscordSim
 from tests.integration.discord_sim.conftest import Place
 from tests.integration.discord_sim.discord_py_bot import pointed_at
-from tests.integration.discord_sim.library_socket import Open, Socket, library
+from tests.integration.discord_sim.foreign_socket import Open, Socket, library
 from tests.standin import no_limits, stand_in
 
 NOW = 1_795_000_000.0
