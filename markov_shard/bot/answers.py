@@ -12,6 +12,7 @@ from markov_shard.bot.blocked import BlockedWords
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.sending import MAX_TEXT
 from markov_shard.chain import Answer, Chain, ChainError
+from markov_shard.chain.answer import ONLY_COPIES
 from markov_shard.errors import MarkovShardError
 from markov_shard.fast_lines import FastLogger
 from markov_shard.guilds.baseline import BaselineChain
@@ -26,6 +27,8 @@ _records = logging.getLogger(__name__)
 _BASELINE_SECONDS = 2.0  # the baseline chain answers in a thread; Discord gives an interaction three seconds
 
 _BLOCKED_TRIES = 20  # answers thrown away for a blocked word before giving up
+
+_ECHO_TRIES = 3  # answers thrown away for saying only what was just said before giving up
 
 _ALL_BLOCKED = "Everything I could think of holds a word I may not say."
 
@@ -106,13 +109,17 @@ class Answers:
         """What a chain of the engine says, by the settings; never with a blocked word.
 
         To a prompt that only leads to what was said before, or back to itself, such as a greeting just learned, it says
-        anything.
+        anything else.
         """
         answer = self._speak(chain, seed, prompt=prompt)
-        if prompt and seed and answer.text in ("", " ".join(seed.split())):
-            other = self._speak(chain, None, prompt=False)
-            return other if other.text else answer
-        return answer
+        if not prompt or not seed:
+            return answer
+        echo = " ".join(seed.split())
+        for _ in range(_ECHO_TRIES):
+            if answer.text not in ("", echo):
+                return answer
+            answer = self._speak(chain, None, prompt=False)
+        return answer if answer.text != echo else Answer("", tries=answer.tries, reason=ONLY_COPIES)
 
     def _speak(self, chain: Chain, seed: str | None, *, prompt: bool) -> Answer:
         score, tries = self._settings.min_score, self._settings.max_tries
