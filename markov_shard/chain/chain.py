@@ -85,7 +85,7 @@ class Chain:
         """
         with INSIDE:
             if self._image is not None:
-                yield from self._image.iterate(self._overlay.rows)
+                yield from self._image.iterate(self._overlay.rows.states())
             yield from self._overlay.iterate()
 
     # --- changes

@@ -117,7 +117,7 @@ class Generator:
         left = [state, *reached] if state else reached
         if overlay.image is not None and not overlay.rows:
             return score_along(overlay.image, left)
-        return sum(map(overlay.successor_count, left)) - len(left)
+        return sum(map(overlay.rows.successors, left)) - len(left)
 
     def _tokens(self, states: list[int]) -> Sequence[int]:
         overlay = self._overlay
@@ -134,23 +134,24 @@ class Generator:
         """As `walk`, over image and overlay; with it, by step, the packed additions that were taken."""
         overlay = self._overlay
         image, rows = overlay.image, overlay.rows
+        full, singles = rows.full, rows.singles
         added: dict[int, int] = {}
-        if not rows:
+        if not overlay.rows:
             assert image is not None
             states = walk(image, state, random, limit)
             return None if states is None else (states, added)
         reached: list[int] = []
         for step in range(limit + 1):
-            row = rows.get(state)
-            if row is None:
-                assert image is not None
-                state = draw(image, state, random)
-            elif not row.successors:
-                return None
-            else:
-                state, item = row.draw(image, state, random)
+            if state in full or state in singles:
+                found = rows.draw(state, random)
+                if found is None:
+                    return None
+                state, item = found
                 if item >= 0:
                     added[step] = item
+            else:
+                assert image is not None
+                state = draw(image, state, random)
             if not state:
                 return reached, added
             reached.append(state)

@@ -16,9 +16,7 @@ from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.layout import assemble, parse, verify_sections
 from markov_shard.chain.tables import BIG, Tables
 from markov_shard.chain.text import NO_SOURCE, MessageLike, shown, text_of, tokens_of
-from markov_shard.chain.words import Words
-
-_SPOKEN = 1000  # words whose tokens are kept when they are learned again
+from markov_shard.chain.words import FREQUENT, Words
 
 Transition = tuple[tuple[str, ...], str | None, int]
 
@@ -57,7 +55,7 @@ class Image:
         self._word_end = tables.word_end.data
         self._word_text = tables.word_text.data
         self._words = Words(self._word_text, self._word_end, self.token_states)
-        self._spoken: dict[str, int] = {}
+        self.spoken: dict[str, int] = {}  # tokens of frequent words that were learned again
         self._fold_hash = tables.fold_hash.data
         self._fold_token = tables.fold_token.data
         self._source = tables.source.data
@@ -104,7 +102,7 @@ class Image:
     @property
     def words_nbytes(self) -> int:
         """An estimate of the memory that words kept as strings take: averages of CPython's objects and its dict's."""
-        return 150 * (len(self._words) + len(self._spoken))
+        return 150 * (len(self._words) + len(self.spoken))
 
     def text(self, tokens: Sequence[int]) -> str:
         """The words of these tokens (at least one) with spaces between them."""
@@ -123,12 +121,10 @@ class Image:
         return self._token_of(encoded, crc32(encoded))
 
     def token_hashed(self, word: str, wanted: int) -> int:
-        """As `token`, of a learned word whose hash is known; those first asked for, mostly frequent ones, are kept."""
-        token = self._spoken.get(word, 0)
-        if not token:
-            token = self._token_of(word.encode(), wanted)
-            if token and len(self._spoken) < _SPOKEN:
-                self._spoken[word] = token
+        """As `token`, of a learned word whose hash is known; a frequent one is kept in `spoken`."""
+        token = self._token_of(word.encode(), wanted)
+        if token and self.token_states[token + 1] - self.token_states[token] >= FREQUENT:
+            self.spoken[word] = token
         return token
 
     def _token_of(self, encoded: bytes, wanted: int) -> int:
@@ -198,13 +194,10 @@ class Image:
 
     def find(self, state: int, token: int) -> int:
         """The transition from a state through a token (0: the message's end), or -1."""
-        low, high = self.row[state], self.row[state + 1]
-        if not token:
-            return low if low < high and not self.dest[low] else -1
-        place = bisect_left(self.dest, self.token_states[token], low, high)
-        if place < high and self.dest[place] < self.token_states[token + 1]:
-            return place
-        return -1
+        place, end = self.row[state], self.row_end[state]
+        if token and end - place > 1:
+            place = bisect_left(self.dest, self.token_states[token], place, end)
+        return place if place < end and self.token_of[self.dest[place]] == token else -1
 
     def between(self, state: int, dest: int) -> int:
         """The transition from one state to another that follows it. Raises IndexError where there is none."""

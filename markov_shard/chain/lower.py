@@ -4,7 +4,7 @@ import numpy as np
 
 from markov_shard.chain.answer import Candidate
 from markov_shard.chain.overlay import Overlay
-from markov_shard.chain.walk import Random, draw
+from markov_shard.chain.walk import Random
 
 
 def lower_walk(overlay: Overlay, prefix: tuple[int, ...], order: int, random: Random, limit: int) -> Candidate | None:
@@ -20,13 +20,16 @@ def lower_walk(overlay: Overlay, prefix: tuple[int, ...], order: int, random: Ra
     score = 0
     for _ in range(limit + 1):
         states = _states(overlay, tuple(tokens), order)
-        weights = np.cumsum([_weight(overlay, state) for state in states])
+        weights = np.cumsum([overlay.rows.weight(state) for state in states])
         if not len(weights) or not weights[-1]:
             return None
         state = states[int(np.searchsorted(weights, random() * weights[-1], side="right"))]
         if tokens:
             score += _successors(overlay, states) - 1
-        dest, item = _step(overlay, state, random)
+        step = overlay.rows.draw(state, random)
+        if step is None:
+            return None
+        dest, item = step
         if item >= 0:
             added[len(left)] = item
         left.append(state)
@@ -49,20 +52,5 @@ def _states(overlay: Overlay, tokens: tuple[int, ...], order: int) -> list[int]:
     return states
 
 
-def _weight(overlay: Overlay, state: int) -> int:
-    row = overlay.rows.get(state)
-    if row is not None:
-        return row.weight()
-    return overlay.image.row_weight(state) if overlay.image else 0
-
-
 def _successors(overlay: Overlay, states: list[int]) -> int:
     return len({token for state in states for token in overlay.successors(state)})
-
-
-def _step(overlay: Overlay, state: int, random: Random) -> tuple[int, int]:
-    row = overlay.rows.get(state)
-    if row is not None:
-        return row.draw(overlay.image, state, random)
-    assert overlay.image is not None
-    return draw(overlay.image, state, random), -1

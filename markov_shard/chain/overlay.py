@@ -1,29 +1,29 @@
 """What was learned and unlearned since the image, as small structures over it."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from zlib import crc32
 
 from markov_shard.chain.errors import NotLearnedError
 from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.image import Image, Transition
-from markov_shard.chain.row import SOURCE_BITS, Row
+from markov_shard.chain.row import SOURCE_MASK, Row
+from markov_shard.chain.rows import Rows, Step
 from markov_shard.chain.text import shown
-
-Step = tuple[int, int, int, int]  # state, destination, the image's transition or -1, and its count there
 
 
 class Overlay:
     """Changes over an image, or over nothing (`image` None).
 
-    Tokens and states beyond the image's are numbered on from its last ones; a row that differs from the image's
-    is in `rows`.
+    Tokens and states beyond the image's are numbered on from its last ones.
     """
 
     def __init__(self, image: Image | None, state_size: int) -> None:
         self.image = image
         self.state_size = state_size
-        self.rows: dict[int, Row] = {}
+        self.rows = Rows(image)
         self.messages = image.messages if image else 0
         self.tokens = image.tokens if image else 0
         self.size = 0  # transitions learned or removed since the image
@@ -74,13 +74,15 @@ class Overlay:
 
     def _tokens(self, words: Sequence[str], hashes: Sequence[int]) -> tuple[list[int], dict[str, int]]:
         """The words' tokens, and those among them that unknown words would get."""
-        tokens: list[int] = []
         new: dict[str, int] = {}
         known, image = self._numbers, self.image
         following = self._first_token + len(self._words)
-        for word, hash_ in zip(words, hashes, strict=True):
-            token = known.get(word, 0) or (image.token_hashed(word, hash_) if image is not None else 0)
-            tokens.append(token or new.setdefault(word, following + len(new)))
+        tokens = list(map((image.spoken if image is not None else known).get, words, repeat(0)))
+        for place, token in enumerate(tokens):
+            if not token:
+                word = words[place]
+                token = known.get(word, 0) or (image.token_hashed(word, hashes[place]) if image is not None else 0)
+                tokens[place] = token or new.setdefault(word, following + len(new))
         return tokens, new
 
     def _add_words(self, new: Mapping[str, int]) -> None:
@@ -142,10 +144,10 @@ class Overlay:
 
     def left(self, transition: int, row: Row | None) -> int:
         """Live occurrences of an image transition."""
-        if transition < 0:
-            return 0
-        assert self.image is not None
-        return self.image.count(transition) - (row.lost(transition) if row else 0)
+        return self._count(transition) - (row.lost(transition) if row else 0)
+
+    def _count(self, transition: int) -> int:
+        return self.image.count(transition) if self.image is not None and transition >= 0 else 0
 
     def copies(self, print_: int) -> int:
         """How many live messages have this fingerprint."""
@@ -153,7 +155,7 @@ class Overlay:
 
     def successors(self, state: int) -> Iterator[int]:
         """The distinct tokens that follow a state now (0 for the end)."""
-        row = self.rows.get(state)
+        row = self.rows.row(state)
         image = self.image
         additions = dict(row.additions()) if row else {}
         if image is not None and state < self._first_state:
@@ -164,18 +166,11 @@ class Overlay:
                     yield image.token_of[dest]
         yield from map(self.token_of, additions)
 
-    def successor_count(self, state: int) -> int:
-        """How many distinct tokens follow a state now, the end counted as one."""
-        row = self.rows.get(state)
-        if row is not None:
-            return row.successors
-        return self.image.row[state + 1] - self.image.row[state] if self.image is not None else 0
-
     @property
     def nbytes(self) -> int:
         """An estimate of its memory: measured averages of CPython's objects."""
         additions = self.size * 44
-        return additions + len(self.rows) * 330 + len(self._spelled) * 300 + len(self._words) * 400
+        return additions + self.rows.nbytes + len(self._spelled) * 300 + len(self._words) * 400
 
     # --- changes
 
@@ -183,25 +178,29 @@ class Overlay:
 
     def learn(self, words: Sequence[str], identity: int | None) -> None:
         """One more message of at least one word."""
-        hashes = [crc32(word.encode()) for word in words]
+        hashes = list(map(crc32, map(str.encode, words)))
         tokens, words_new = self._tokens(words, hashes)
         states_new: dict[tuple[int, ...], int] = {}
         path = self._path(tokens, states_new)
-        rows_new = self._rows_missing(path)
+        outgrown, gone = self.rows.outgrown(path), self._gone(path) if self.rows.have_losses else set[int]()
         print_ = fingerprint(hashes)
         if words_new:
             self._add_words(words_new)
-        self._add_states(states_new)
-        self.rows.update(rows_new)
+        if states_new:
+            self._add_states(states_new)
+        self.rows.keep(outgrown)
         source = 0
         if identity is not None:
             source = len(self.sources)
             self.sources.append(identity)
             self.forgotten.discard(identity)
-        rows = self.rows
-        for state, dest, transition, count in path:
-            rows[state].add(dest, source, transition, count)
+        self.rows.add(path, source, gone)
         self._changed(len(tokens), print_, 1)
+
+    def _gone(self, path: Sequence[Step]) -> set[int]:
+        """The image's transitions of a path that have no occurrence left."""
+        steps = [(transition, self.rows.full.get(state)) for state, _, transition in path if transition >= 0]
+        return {transition for transition, row in steps if row and not self.left(transition, row)}
 
     def _path(self, tokens: Sequence[int], new: dict[tuple[int, ...], int] | None = None) -> list[Step]:
         """A message's path. States that are not there are put into `new`, with the numbers they would get.
@@ -211,21 +210,21 @@ class Overlay:
         path: list[Step] = []
         image, size, known = self.image, self.state_size, self._states
         first_state, first_token = self._first_state, self._first_token
-        state, context = 0, tuple[int, ...]()
-        following = self.states
-        for token in [*tokens, 0]:
-            context = (*context, token)[-size:]
-            transition = count = dest = 0
-            if image is None or state >= first_state or token >= first_token:
-                transition = -1
-            else:
-                transition = image.find(state, token)
-            if transition >= 0:
-                assert image is not None
-                dest, count = image.dest[transition], image.count(transition)
-                if dest >= first_state:
-                    raise IndexError(f"transition {transition} of the image leads to state {dest}")
-            elif token:
+        if image is not None:
+            row, row_end, dests = image.row, image.row_end, image.dest
+            token_states, token_of = image.token_states, image.token_of
+        state, following = 0, self.states
+        for place, token in enumerate((*tokens, 0), 1):
+            transition, dest = -1, 0
+            if image is not None and state < first_state and token < first_token:
+                # `image.find`, written out: a call a step would cost more than the step.
+                low, high = row[state], row_end[state]
+                if token and high - low > 1:
+                    low = bisect_left(dests, token_states[token], low, high)
+                if low < high and token_of[dests[low]] == token:
+                    transition, dest = low, dests[low]
+            if transition < 0 and token:
+                context = tuple(tokens[max(0, place - size) : place])
                 dest = known.get(context, -1)
                 if dest < 0 and image is not None and max(context) < first_token:
                     dest = image.state(context)
@@ -234,17 +233,9 @@ class Overlay:
                 elif dest < 0:
                     words = " ".join(map(self.word, self.spelled(state)))
                     raise NotLearnedError(f"no transition to {shown(self.word(token))} after {shown(words)}")
-            path.append((state, dest, transition, count))
+            path.append((state, dest, transition))
             state = dest
         return path
-
-    def _rows_missing(self, path: Sequence[Step]) -> dict[int, Row]:
-        """Rows for the states of a path that the overlay has not touched yet."""
-        rows, missing = self.rows, dict[int, Row]()
-        for state, _, _, _ in path:
-            if state not in rows and state not in missing:
-                missing[state] = Row(self.image, state)
-        return missing
 
     def unlearn(self, tokens: Sequence[int], identity: int | None, name: str) -> None:
         """One message less; raises NotLearnedError, and changes nothing, where it is not all there."""
@@ -252,19 +243,25 @@ class Overlay:
         if self.copies(print_) < 1:
             raise NotLearnedError(f"{name} is not in the chain")
         path = self._path(tokens)
-        for (state, dest, transition, count), times in Counter(path).items():
-            row = self.rows.get(state)
-            if count + (row.added(dest) - row.lost(transition) if row else 0) < times:
+        counts = {transition: self._count(transition) for _, _, transition in path}
+        rows, outgrown = self.rows, dict[int, Row]()
+        weights = {state: rows.image_weight(state) for state, _, transition in path if transition >= 0}
+        for (state, dest, transition), times in Counter(path).items():
+            row = rows.full.get(state) or outgrown.get(state)
+            if row is None:
+                outgrown[state] = row = rows.row(state) or Row(self.image, state)
+            if counts[transition] + row.added(dest) - row.lost(transition) < times:
                 raise NotLearnedError(f"{name} is not in the chain: a transition of it is missing")
-        self.rows.update(self._rows_missing(path))
+        rows.keep(outgrown)
         added_first = self._prints.get(print_, 0) > 0
         source = self._place(identity) if added_first else 0
-        for state, dest, transition, count in path:
-            row = self.rows[state]
+        for state, dest, transition in path:
+            row, count = rows.full[state], counts[transition]
             if row.added(dest) and (added_first or count <= row.lost(transition)):
                 row.drop(dest, source)
             else:
-                row.lose(transition)
+                row.lose(transition, weights[state])
+                rows.have_losses = True
             if not row.added(dest) and count <= row.lost(transition):
                 row.successors -= 1
         if identity is not None:
@@ -298,8 +295,9 @@ class Overlay:
             yield tuple(map(self.word, self.spelled(state))), self.word(token) if token else None, count
 
     def _numbered_transitions(self) -> Iterator[tuple[int, int, int]]:
-        for state, row in self.rows.items():
-            additions = dict(row.additions())
+        for state in self.rows.states():
+            row = self.rows.row(state)
+            additions = dict(row.additions()) if row else {}
             if self.image is not None and state < self._first_state:
                 for transition in range(self.image.row[state], self.image.row[state + 1]):
                     dest = self.image.dest[transition]
@@ -311,4 +309,4 @@ class Overlay:
 
     def source_of(self, item: int) -> int | None:
         """The message ID of a packed addition."""
-        return self.sources[item & ((1 << SOURCE_BITS) - 1)]
+        return self.sources[item & SOURCE_MASK]

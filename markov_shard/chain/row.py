@@ -18,13 +18,13 @@ class Row:
     the list as dead, refused in proportion (rejection), until half the list is dead and it is written anew.
     """
 
-    __slots__ = ("_added", "_buried", "_dead", "_live", "base", "losses", "successors")
+    __slots__ = ("_added", "_base", "_buried", "_dead", "_live", "losses", "successors")
 
     def __init__(self, image: Image | None, state: int) -> None:
-        self.base = 0  # the image's occurrences, before losses
+        self._base = 0  # the image's occurrences, before losses; below 0 where nobody has asked yet
         self.successors = 0  # live distinct destinations; whoever drops or loses keeps count
         if image is not None and state < image.states:
-            self.base = image.row_weight(state)
+            self._base = -1
             self.successors = image.row[state + 1] - image.row[state]
         self.losses: Losses | None = None
         self._added: list[int] = []  # destination << SOURCE_BITS | place of the source
@@ -32,10 +32,17 @@ class Row:
         self._dead: dict[int, int] | None = None  # destination -> additions to be refused
         self._buried = 0  # their sum
 
-    def weight(self) -> int:
+    def weight(self, image: Image | None, state: int) -> int:
         """Live occurrences."""
-        left = self.losses.weight if self.losses else self.base
-        return left + len(self._added) - self._buried
+        return self._left(image, state) + len(self._added) - self._buried
+
+    def _left(self, image: Image | None, state: int) -> int:
+        if self.losses is not None:
+            return self.losses.weight
+        if self._base < 0:
+            assert image is not None
+            self._base = image.row_weight(state)
+        return self._base
 
     def added(self, dest: int) -> int:
         """Live additions of transitions to `dest`."""
@@ -47,15 +54,16 @@ class Row:
         """Live additions by destination."""
         return self._live if self._live is not None else Counter(item >> SOURCE_BITS for item in self._added)
 
-    def add(self, dest: int, source: int, transition: int = -1, count: int = 0) -> None:
-        """One more occurrence; of an image transition that the image counts `count` times, if it has it."""
+    def add(self, dest: int, source: int, *, known: bool) -> None:
+        """One more occurrence; `known` says whether the image has any left of this transition."""
         added, live = self._added, self._live
         if live is not None:
             before = live.get(dest, 0)
             live[dest] = before + 1
-        else:
-            before = dest in [item >> SOURCE_BITS for item in added] if added else 0
-        if not before and (not count or (self.losses is not None and count <= self.losses.of(transition))):
+            known = known or before > 0
+        elif added and not known:
+            known = dest in [item >> SOURCE_BITS for item in added]
+        if not known:
             self.successors += 1
         added.append(dest << SOURCE_BITS | source)
         if live is None and len(added) > SMALL:
@@ -77,10 +85,10 @@ class Row:
         if self._buried * 2 > len(self._added):
             self._bury()
 
-    def lose(self, transition: int) -> None:
-        """One occurrence of an image transition less. There must be one."""
+    def lose(self, transition: int, weight: int) -> None:
+        """One occurrence of an image transition less, of a row of this weight in the image. There must be one."""
         if self.losses is None:
-            self.losses = Losses(self.base)
+            self.losses = Losses(weight)
         self.losses.lose(transition)
 
     def lost(self, transition: int) -> int:
@@ -89,8 +97,8 @@ class Row:
 
     def draw(self, image: Image | None, state: int, random: Random) -> tuple[int, int]:
         """One live occurrence by weight: its destination, and its packed addition or, from the image, -1."""
-        left = self.losses.weight if self.losses else self.base
-        if left and random() * self.weight() < left:
+        left = self._left(image, state)
+        if left and random() * (left + len(self._added) - self._buried) < left:
             assert image is not None
             if self.losses:
                 return image.dest[self.losses.draw(image, state, random)], -1
