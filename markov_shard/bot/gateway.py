@@ -16,6 +16,7 @@ import hikari
 from hikari.impl import shard as hikari_shard
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
+from markov_shard.bot.turns import Turns
 from markov_shard.logs import get_logger
 
 _log = get_logger(__name__)
@@ -164,6 +165,9 @@ class FleetShard(hikari_shard.GatewayShardImpl):
     async def _poll_events(self) -> None:
         self._lives()
         self._silent.clear()
+        if self._ws is not None:
+            socket = self._ws._ws  # noqa: SLF001
+            socket.receive = Turns(socket.receive)  # type: ignore[method-assign]
         try:
             await super()._poll_events()
         except (hikari.GatewayConnectionError, ConnectionResetError) as error:

@@ -108,6 +108,19 @@ def test_what_a_reader_closes_with_can_be_set_on_the_socket() -> None:
     assert aiohttp.ClientWebSocketResponse.__dictoffset__ != 0, "a method of one object can be replaced"
 
 
+def test_events_are_received_through_one_method_of_the_socket() -> None:
+    transports = [
+        hikari_shard._GatewayBasicTransport,
+        hikari_shard._GatewayZlibStreamTransport,
+        hikari_shard._GatewayZlibMessageTransport,
+        hikari_shard._GatewayZstdStreamTransport,
+    ]
+    for transport in transports:
+        assert "await self._ws.receive()" in inspect.getsource(transport._receive_and_check)
+    assert "await self._ws.receive_json()" in inspect.getsource(SHARD._poll_events)
+    assert "timeout" in inspect.signature(aiohttp.ClientWebSocketResponse.receive).parameters
+
+
 def test_the_bot_has_the_slots() -> None:
     require_slots(hikari.GatewayBot, BOT_SLOTS)
 
