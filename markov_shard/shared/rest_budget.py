@@ -33,6 +33,9 @@ earlier or is a moment late still fits."""
 _ASK_SECONDS = 1.0
 """For Redis's answer: a reply waits for it. When it does not come, Redis is not asked again for as long."""
 
+_PAUSED_SECONDS = 5.0
+"""Between two looks of a paused process that asks nothing by itself."""
+
 _NEWS_SECONDS, _OLD_SECONDS = 1.0, 10.0
 """Age of the breaker's news at which it is asked for again, and at which a request outside the limit waits for it."""
 
@@ -77,6 +80,7 @@ class RestBudget:
         self._invalid = 0
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+        self._pause: asyncio.Task[None] | None = None
         self._redis_away = False
         self._away_until = float("-inf")
         self.requests = 0
@@ -191,5 +195,13 @@ class RestBudget:
         self._invalid = invalid
         if self.paused and not was:
             _log.error("REST requests are paused: Discord would ban this address", invalid_in_10_minutes=invalid)
+            if self._pause is None or self._pause.done():
+                self._pause = asyncio.create_task(self._wait_it_out(), name="REST pause")
         elif was and not self.paused:
             _log.info("REST requests go on", invalid_in_10_minutes=invalid)
+
+    async def _wait_it_out(self) -> None:
+        """Looks until the breaker closes: metrics and the health page must tell it where nobody asks for anything."""
+        while self.paused:
+            await asyncio.sleep(_PAUSED_SECONDS)
+            await self._look_up()

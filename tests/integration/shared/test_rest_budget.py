@@ -100,6 +100,32 @@ async def test_a_paused_process_says_so_and_goes_on_when_minutes_have_passed(red
     assert await redis_client.hget(keys.rest(), f"invalid:{minute - 11}") is None
 
 
+async def test_requests_in_line_for_one_route_all_hear_of_the_pause(sim: DiscordSim, redis_client: Redis) -> None:
+    budget = RestBudget(redis_client, 0, invalid_limit=10)
+    app = hikari.RESTApp(url=f"{sim.public_url}/api/v10")
+    await app.start()
+    async with app.acquire(DEMO_TOKEN, hikari.TokenType.BOT) as rest:
+        keep_to(budget, rest)
+        sim.faults.add({"rest": {"status": 429, "count": None, "retry_after": 0}})
+        async with asyncio.timeout(30):
+            done = await asyncio.gather(*(rest.create_message(1, "hello") for _ in range(5)), return_exceptions=True)
+    await app.close()
+    assert ["answers of 401, 403 or 429" in str(error) for error in done] == [True] * 5
+    assert budget.invalid == 9
+
+
+async def test_a_pause_ends_where_nothing_is_asked(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("markov_shard.shared.rest_budget._PAUSED_SECONDS", 0.01)
+    budget = RestBudget(redis_client, 0, invalid_limit=10)
+    for _ in range(9):
+        await budget.answered(401)
+    assert budget.paused
+    await redis_client.delete(keys.rest())
+    async with asyncio.timeout(30):
+        while budget.paused:
+            await asyncio.sleep(0.01)
+
+
 async def test_what_counts_for_nobody_is_not_counted(redis_client: Redis) -> None:
     budget = RestBudget(redis_client, PER_SECOND)
     await budget.answered(429, scope="shared")
