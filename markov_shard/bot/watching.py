@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
-from markov_shard.bot.stalls import Connection, Diagnosis, Norm, diagnose
+from markov_shard.bot.stalls import Connection, Diagnosis, Norm, Sign, diagnose
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.shared.leases import ShardKey
@@ -79,8 +79,8 @@ class ShardWatch:
         self._members = members
         self._clock = clock
         self._seen: dict[ShardKey, _Seen] = {}
-        self.reconnects: Counter[str] = Counter()
-        """Connections given up, by the sign that they were no good."""
+        self.reconnects: Counter[str] = Counter(dict.fromkeys(get_args(Sign), 0))
+        """Connections given up, by the sign that they were no good; zeros too, or Prometheus would miss the first."""
         self.beyond_repair = asyncio.Event()
         """Set when a process of its own will be better than this one."""
         self.why = ""

@@ -1,6 +1,7 @@
 """Which connections are no good, and what is done about them, on a clock of the test's own."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -100,7 +101,7 @@ async def test_a_silent_shard_is_reconnected_counted_and_explained() -> None:
     await world.look(130.0)
     await world.look(150.0)  # it has time to recover
     assert world.shard.reconnected == 1
-    assert world.watch.reconnects == {"silent": 1}
+    assert world.watch.reconnects == Counter(silent=1)
     assert "reconnected 20 s ago: no event for 130 s" in (world.watch.note(ShardKey(4, 0)) or "")
     world.shard.last_event_at = 140.0
     await world.look(200.0)
@@ -124,19 +125,19 @@ async def test_a_shard_without_a_connection_is_timed_by_the_watch_itself() -> No
     await world.look(300.0)
     world.shard.is_waiting = False
     await world.look(310.0)
-    assert world.watch.reconnects == {}
+    assert world.watch.reconnects.total() == 0
     await world.look(430.0)
-    assert world.watch.reconnects == {"disconnected": 1}
+    assert world.watch.reconnects == Counter(disconnected=1)
 
 
 async def test_without_redis_only_acknowledgements_are_judged() -> None:
     world = World()
     world.redis_away = True
     await world.look(900.0)
-    assert world.watch.reconnects == {}
+    assert world.watch.reconnects.total() == 0
     world.shard.last_ack_age = 100.0
     await world.look(910.0)
-    assert world.watch.reconnects == {"unacknowledged": 1}
+    assert world.watch.reconnects == Counter(unacknowledged=1)
 
 
 async def test_the_run_looks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
