@@ -67,11 +67,14 @@ class RestFault(_Wanted):
 
 
 class Disconnect(_Wanted):
-    """Ends connections of one shard, or of all: by a close code, a cut line, opcode 7, or opcode 9."""
+    """Ends connections of one shard, or of all: by a close code, a cut line, opcode 7, or opcode 9.
+
+    `stall` leaves them open, heartbeats acknowledged, and sends no more events on them.
+    """
 
     shard_id: int | None = None
     code: int = Field(4000, ge=1000, le=4999)
-    how: Literal["close", "cut", "reconnect", "invalid"] = "close"
+    how: Literal["close", "cut", "stall", "reconnect", "invalid"] = "close"
     resumable: bool = False
     """Opcode 9's `d`."""
     forget: bool = False
@@ -146,6 +149,8 @@ class Faults:
                 session.close(wanted.code, "Asked for by the control API.")
             case "cut":
                 session.cut()
+            case "stall":
+                session.stall()
             case "reconnect":
                 self._gateway.ask_to_reconnect(session)
             case "invalid":

@@ -33,7 +33,7 @@ class MachineryCalls(Connected):
         await self.faults(rest=fault)
 
     async def disconnect(self, shard_id: int | None = None, *, how: str = "close", **more: object) -> int:
-        """Ends connections by `close` (and `code`), `cut`, `reconnect` (op 7) or `invalid` (op 9); says how many."""
+        """Ends connections by `close` (and `code`), `cut`, `stall`, `reconnect` or `invalid` (op 7, 9); how many."""
         done = await self.faults(disconnect={"shard_id": shard_id, "how": how, **more})
         return int(done["disconnected"])
 

@@ -77,6 +77,7 @@ class Session:
         self.buffer = ReplayBuffer(replay_events)
         self._clock = clock
         self._socket: Socket | None = None
+        self._stalled = False
         self._lost_at = clock()
 
     @property
@@ -92,6 +93,7 @@ class Session:
         if self._socket is not None and self._socket is not socket:
             self._socket.close(4000, "Session resumed elsewhere.")
         self._socket = socket
+        self._stalled = False
 
     def detach(self, socket: Socket) -> None:
         if self._socket is socket:
@@ -121,6 +123,10 @@ class Session:
         if self._socket is not None:
             self._socket.cut()
 
+    def stall(self) -> None:
+        """The connection of now stays open and brings no more events; a RESUME on another replays them."""
+        self._stalled = True
+
     def send_raw(self, frame: bytes) -> None:
         """Send something that is not an event: no sequence, no replay."""
         if self._socket is not None:
@@ -135,7 +141,7 @@ class Session:
         frame = _frame(event, self.seq, data)
         kept = frame if again is None else _remade(event, self.seq, again)
         self.buffer.add(self.seq, kept, self._clock(), age=self.connected)
-        if self._socket is not None:
+        if self._socket is not None and not self._stalled:
             self._socket.send(frame)
 
     def resumed(self) -> None:
