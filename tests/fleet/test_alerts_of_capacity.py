@@ -16,7 +16,7 @@ from markov_shard.shared import keys
 from markov_shard.store.pool import Database
 from tests.fleet.processes import Fleet
 from tests.fleet.prometheus import Prometheus
-from tests.fleet.test_whole_path import Server
+from tests.fleet.test_whole_path import Server, make_servers, until_stored
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(580)]
 
@@ -48,6 +48,34 @@ async def test_heartbeats_that_nobody_acknowledges(
     await sim.clear_faults()
     await sim.wait_for_sessions(4, seconds=120)
     await prometheus.wait_until_clear()
+
+
+async def test_connections_that_bring_nothing(
+    fleet: Fleet, prometheus: Prometheus, database: Database, sim: SimClient
+) -> None:
+    """Four of nine stand still, though their heartbeats are acknowledged; members write everywhere all the time."""
+    fleet.shard_count = 9  # most of the eight others must be well for silence to be strange
+    fleet.environment["SHARD_COUNT"] = "9"
+    servers = await make_servers(sim, 9)
+    await fleet.start()
+    await prometheus.watch(fleet)
+    numbers = itertools.count()
+
+    async def chat() -> None:
+        await asyncio.gather(*(server.chat([f"the fine day number {next(numbers)}"]) for server in servers))
+
+    for server in servers:
+        await server.listen()
+    async with again_and_again(chat, 2.0):
+        await prometheus.wait_until_clear()
+        for shard_id in (0, 2, 5, 7):
+            assert await sim.disconnect(shard_id, how="stall") == 1
+        await prometheus.wait_for("MarkovConnectionsMended", seconds=200)
+    async with asyncio.timeout(60):
+        for server in servers:  # nothing was lost by it
+            await until_stored(database, server)
+    fleet.check()
+    await prometheus.wait_until_clear(seconds=280)
 
 
 async def test_few_identifies_left(fleet: Fleet, prometheus: Prometheus, watched: list[Server], sim: SimClient) -> None:
@@ -104,6 +132,36 @@ async def test_errors_in_the_log(prometheus: Prometheus, watched: list[Server], 
         await prometheus.wait_for("MarkovErrors")
     await sim.clear_faults()
     await prometheus.wait_until_clear()
+
+
+async def test_invalid_answers_that_would_get_the_address_banned(
+    prometheus: Prometheus, watched: list[Server], sim: SimClient, redis_client: Redis
+) -> None:
+    """A storm of 429s, each of which has the library ask again, until the fleet asks nothing; then ten minutes pass."""
+
+    async def ask() -> None:
+        for server in watched:
+            await server.ask(5)
+
+    await sim.fail_requests("/messages$", 429, count=None, retry_after=0.0)
+    async with again_and_again(ask, 5.0):
+        await prometheus.wait_for("MarkovRestPaused", seconds=240)
+    refused = sum(entry["status"] == 429 for entry in await sim.requests())
+    assert 9_000 <= refused < 10_000
+    before = await prometheus.value("sum(markov_messages_stored_total)") or 0
+    await watched[0].chat(["learned all the same"])
+    async with asyncio.timeout(30):
+        while await prometheus.value("sum(markov_messages_stored_total)") != before + 1:
+            await asyncio.sleep(0.5)
+    await sim.clear_faults()
+    assert await prometheus.value("max(markov_rest_paused)") == 1
+    for name in await redis_client.hkeys(keys.rest()):
+        if name.startswith(b"invalid:"):  # of this minute, and now of one that counts no more
+            minute = int(name.removeprefix(b"invalid:"))
+            await redis_client.hset(keys.rest(), f"invalid:{minute - 11}", await redis_client.hget(keys.rest(), name))
+            await redis_client.hdel(keys.rest(), name)
+    await prometheus.wait_until_clear()
+    assert "fine" in await watched[0].mark()
 
 
 async def test_a_redis_that_evicts(prometheus: Prometheus, watched: list[Server], redis_client: Redis) -> None:

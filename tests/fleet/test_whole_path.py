@@ -84,19 +84,19 @@ def steps(text: str) -> list[tuple[tuple[str, ...], str | None]]:
     return [(tuple(tokens[max(0, n - STATE_SIZE) : n]), token) for n, token in enumerate(tokens)]  # type: ignore[misc]
 
 
-async def make_servers(sim: SimClient) -> list[Server]:
+async def make_servers(sim: SimClient, shard_count: int = SHARD_COUNT) -> list[Server]:
     """One guild for each shard."""
     servers = []
-    for shard_id in range(SHARD_COUNT):
+    for shard_id in range(shard_count):
         stamp = 300_000_000_000 + shard_id
         made = await sim.create_guild(
             f"server of shard {shard_id}",
-            guild_id=((stamp - stamp % SHARD_COUNT + shard_id) << 22),
+            guild_id=((stamp - stamp % shard_count + shard_id) << 22),
             channels=[{"name": "general"}],
             members=[{"username": f"owner-{shard_id}", "admin": True}, {"username": f"member-{shard_id}"}],
         )
         server = Server(sim, made)
-        assert shard_of(server.guild_id, SHARD_COUNT) == shard_id
+        assert shard_of(server.guild_id, shard_count) == shard_id
         servers.append(server)
     return servers
 
