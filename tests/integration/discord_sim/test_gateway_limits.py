@@ -15,7 +15,7 @@ from discord_sim.gateway.server import GatewayLimits
 from discord_sim.places import NewMember
 from discord_sim.server import DiscordSim
 from tests.integration.discord_sim.conftest import Place
-from tests.integration.discord_sim.discord_py_bot import pointed_at
+from tests.integration.discord_sim.discord_py_bot import PATIENCE, pointed_at
 from tests.integration.discord_sim.foreign_socket import Open, Socket, library
 from tests.standin import no_limits, stand_in
 
@@ -118,6 +118,23 @@ async def test_a_resume_replays_in_order_and_then_says_so(open_socket: Open, cli
     assert numbers == [socket.sequence + n for n in (1, 2, 3)]
     await _write(client, place, "4")
     assert (await again.event("MESSAGE_CREATE"))["content"] == "4"
+
+
+async def test_a_stalled_connection_only_acknowledges(open_socket: Open, client: SimClient, place: Place) -> None:
+    socket = await open_socket()
+    await socket.event("GUILD_CREATE")
+    assert await client.disconnect(0, how="stall") == 1
+    await _write(client, place, "1", "2")
+    await socket.send_as_json({"op": socket.HEARTBEAT, "d": socket.sequence})
+    async with asyncio.timeout(PATIENCE):
+        while socket.heard[-1]["op"] != socket.HEARTBEAT_ACK:
+            await socket.poll_event()
+    assert _said(socket) == []
+    again = await open_socket(resume=socket)
+    await again.event("RESUMED")
+    assert _said(again) == ["1", "2"]
+    await _write(client, place, "3")
+    assert (await again.event("MESSAGE_CREATE"))["content"] == "3"
 
 
 async def test_the_replay_buffer_is_bounded(open_socket: Open, client: SimClient, place: Place) -> None:
