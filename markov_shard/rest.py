@@ -10,6 +10,7 @@ from hikari.internal import data_binding, routes
 
 from markov_shard.errors import DiscordRefusedError, DiscordUnavailableError
 from markov_shard.rest_limits import keep_to
+from markov_shard.rest_lines import keep_lines_moving
 from markov_shard.settings import Settings, reveal
 from markov_shard.shared.rest_budget import RestBudget
 
@@ -21,6 +22,7 @@ async def rest_client(settings: Settings, budget: RestBudget | None = None) -> A
     await app.start()
     try:
         async with app.acquire(reveal(settings.token) or "", hikari.TokenType.BOT) as rest:
+            keep_lines_moving(rest)
             if budget is not None:
                 keep_to(budget, rest)
             yield rest

@@ -10,6 +10,7 @@ import hikari
 
 from markov_shard.bot.gateway import FleetShard, IdentifyGate, OnDispatch, ResumePoint, ShardRules
 from markov_shard.rest_limits import keep_to
+from markov_shard.rest_lines import keep_lines_moving
 from markov_shard.shared.rest_budget import RestBudget
 
 _URL_SECONDS = 600.0
@@ -22,6 +23,7 @@ class FleetBot(hikari.GatewayBot):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        keep_lines_moving(self.rest)
         self._fleet: set[FleetShard] = set()
         self._gateway_url: str | None = None
         self._asked_at = 0.0

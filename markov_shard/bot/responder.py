@@ -1,6 +1,7 @@
 """Which messages the bot answers: mentions, commands with the prefix, and some ordinary ones where it is asked to."""
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import time
@@ -21,6 +22,7 @@ from markov_shard.errors import MarkovShardError, ServiceUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.settings import Settings
 from markov_shard.store.pool import Database
+from markov_shard.tasks import end
 
 _log = get_logger(__name__)
 
@@ -36,6 +38,9 @@ OnCommand = Callable[["Asked", MayManage], Awaitable[None]]
 
 STALE_SECONDS = 30.0
 """A message older than this is a replay: it is learned, not answered."""
+
+_SETTLE_SECONDS = 5.0
+"""For how long a process that stops waits for its answers to be sent: a limit of Discord's may be in their way."""
 
 NOT_ALLOWED = "You need another role to make me talk."
 ONLY_SERVERS = "I only talk in servers: use `/invite` in one of mine to add me to another."
@@ -246,9 +251,14 @@ class Responder:
             _log.exception("a message could not be answered")
 
     async def settle(self) -> None:
-        """Waits until every answer under way is sent."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Waits until every answer under way is sent, but for no longer than a process that stops has."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        if self._tasks:
+            _log.warning("answers are given up: they could not be sent in time", answers=len(self._tasks))
+            await end(list(self._tasks))
 
 
 def dice(message_id: int) -> float:

@@ -9,6 +9,7 @@ import aiohttp
 import hikari
 import lightbulb
 import pytest
+from hikari.impl import buckets, rate_limits
 from hikari.impl import shard as hikari_shard
 from hikari.internal import data_binding, routes
 from lightbulb.internal import constants
@@ -129,6 +130,22 @@ def test_a_rest_clients_requests_pass_through_one_session() -> None:
     require_slots(hikari.impl.RESTClientImpl, ["_client_session"])
     assert "self._client_session.request(" in inspect.getsource(hikari.impl.RESTClientImpl._request)
     assert isinstance(aiohttp.ClientSession.trace_configs, property)
+
+
+def test_a_request_enters_its_bucket_through_the_manager() -> None:
+    require_slots(hikari.impl.RESTClientImpl, ["_bucket_manager"])
+    require_slots(buckets.RESTBucketManager, ["_global_ratelimit"])
+    require_slots(buckets.RESTBucket, ["_in_transit"])
+    source = inspect.getsource(hikari.impl.RESTClientImpl._request)
+    assert "enter_async_context(\n                            self._bucket_manager.acquire_bucket(" in source
+    for name in ("acquire", "release", "is_rate_limited", "is_unknown"):
+        assert hasattr(buckets.RESTBucket, name)
+
+
+def test_hikari_still_wakes_requests_that_are_gone() -> None:
+    """Once it does not, `markov_shard/rest_lines.py` can go."""
+    assert "self.queue.pop(0).set_result(None)" in inspect.getsource(rate_limits.WindowedBurstRateLimiter.throttle)
+    assert "next_future.set_result(None)" in inspect.getsource(rate_limits.ManualRateLimiter.unlock_later)
 
 
 def test_a_transport_names_its_socket() -> None:

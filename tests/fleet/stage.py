@@ -143,6 +143,7 @@ class Stage:
             "CONFIG_DIR": str(self.folder),
             "TOKEN": DEMO_TOKEN,
             "REST_URL": f"{self.sim.base_url}/api/v10",
+            "REST_REQUESTS_PER_SECOND": "50",  # as where Discord itself is asked: the stand-in allows no more
             "SHARD_COUNT": str(self.shard_count),
             "LOG_FORMAT": "json",
             "MIN_SCORE": "1",
