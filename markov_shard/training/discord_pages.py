@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import TypeVar
 
 import hikari
@@ -39,20 +38,34 @@ class Pages:
         Raises one of MAY_NOT, and other errors of hikari's when Discord stays in trouble.
         """
         start = message_id if message_id is not None else hikari.UNDEFINED
-        return await self.asked(partial(self._page, channel_id, before=start))
+        return await self.asked(lambda: self._ask(channel_id, before=start).limit(self.size))
 
-    async def after(self, channel_id: int, message_id: int) -> Sequence[hikari.Message]:
-        """The messages after one, oldest first; fewer than `size` at a channel's end. Raises as `before`."""
-        return await self.asked(partial(self._page, channel_id, after=message_id))
+    async def newest(self, channel_id: int) -> int:
+        """The ID of a channel's newest message; 0 where there is none. Raises as `before`."""
+        found = await self.asked(lambda: self._ask(channel_id).limit(1))
+        return int(found[0].id) if found else 0
 
-    async def _page(
+    async def after(self, channel_id: int, message_id: int, up_to: int) -> Sequence[hikari.Message]:
+        """The messages after one and up to another, oldest first; fewer than `size` where these are all. Raises as
+        `before`.
+
+        Without an end, hikari would ask again until a page is full or nothing is new: in a busy channel, for ever.
+        """
+
+        def ask() -> Awaitable[Sequence[hikari.Message]]:
+            found = self._ask(channel_id, after=message_id)
+            return found.take_until(lambda message: message.id > up_to).limit(self.size)
+
+        return await self.asked(ask)
+
+    def _ask(
         self,
         channel_id: int,
         *,
         before: hikari.UndefinedOr[int] = hikari.UNDEFINED,
         after: hikari.UndefinedOr[int] = hikari.UNDEFINED,
-    ) -> Sequence[hikari.Message]:
-        return await self._rest.fetch_messages(channel_id, before=before, after=after).limit(self.size)
+    ) -> hikari.LazyIterator[hikari.Message]:
+        return self._rest.fetch_messages(channel_id, before=before, after=after)
 
     async def asked(self, ask: Callable[[], Awaitable[R]]) -> R:
         """The answer to any request, asked again while Discord fails on its side."""
