@@ -125,9 +125,10 @@ class OwnershipAgent:
         return min(self._tick, _HUNGRY_SECONDS) if hungry else self._tick
 
     async def _once(self) -> None:
+        doubted = await self._doubted()
         now = self._clock()
         try:
-            epochs = {shard: held.shard.epoch for shard, held in self._held.items()}
+            epochs = {shard: held.shard.epoch for shard, held in self._held.items() if shard not in doubted}
             step = await self._coordination.step(self._member(), epochs)
         except RedisUnavailableError as error:
             if self.trouble is None:
@@ -152,6 +153,33 @@ class OwnershipAgent:
         if step.assignment is not None:
             self.assignment = step.assignment
             self._follow(step.assignment)
+
+    async def _doubted(self) -> Collection[ShardKey]:
+        """Shards that may be another's by now, as after a pause of this process: their leases must not be renewed.
+
+        An emptied Redis would give them back to whoever asks first, and take them from their latest holder.
+        """
+        now = self._clock()
+        unsure = {
+            shard: held.shard.epoch
+            for shard, held in self._held.items()
+            if not held.is_sure(now) and held.leaving is None
+        }
+        if not unsure:
+            return ()
+        try:
+            epochs = await self._epochs.read(unsure)
+        except DatabaseUnavailableError:
+            return unsure
+        for shard, ours in unsure.items():
+            held = self._held.get(shard)
+            if held is None or held.shard.epoch != ours:
+                continue
+            if epochs[shard] == ours:
+                held.confirmed_until = now + CONFIRMED_SECONDS
+            else:
+                self._let_go(shard, drain=False, why="another process has a newer epoch")
+        return [shard for shard, ours in unsure.items() if epochs[shard] != ours]
 
     def _member(self) -> Member:
         active = self.assignment.shard_count if self.assignment else 0

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from tests.simulation.fleet import HistoryError, SimFleet
 from tests.simulation.loop import SimLoop
+
+Result = TypeVar("Result")
 
 SETTLE_SECONDS = 15.0
 """Within which every shard must be served again after the last fault: the promise of a replacement."""
@@ -41,12 +44,26 @@ def run_history(
 ) -> Outcome:
     """`processes` and `shard_count` are drawn where they are 0. Raises HistoryError when a promise is broken."""
     rng = random.Random(seed)
-    loop = SimLoop()
     processes, shard_count = processes or max(2, _upto(rng, most_processes)), shard_count or _upto(rng, most_shards)
+    try:
+        return play(lambda fleet: _history(fleet, rng, processes), rng, shard_count, fenced=fenced)
+    except HistoryError as error:
+        raise HistoryError(f"history {seed}: {error}") from error
+
+
+def play(
+    story: Callable[[SimFleet], Coroutine[object, object, Result]],
+    rng: random.Random,
+    shard_count: int,
+    *,
+    fenced: bool = True,
+) -> Result:
+    """What a story comes to that is told of a new fleet."""
+    loop = SimLoop()
     fleet = SimFleet(loop, rng, shard_count, fenced=fenced)
     with structlog.testing.capture_logs():
         try:
-            return loop.run_until_complete(_history(fleet, rng, processes))
+            return loop.run_until_complete(story(fleet))
         finally:
             fleet.end()
             loop.end()

@@ -1,14 +1,16 @@
 """Random histories of whole fleets: the real agents, coordinators and placement, in virtual time."""
 
+import asyncio
 import os
+import random
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
 
 from markov_shard.ownership.tenure import CONFIRMED_SECONDS
-from tests.simulation.fleet import HistoryError
-from tests.simulation.history import SETTLE_SECONDS, Outcome, run_history
+from tests.simulation.fleet import HistoryError, SimFleet
+from tests.simulation.history import SETTLE_SECONDS, Outcome, play, run_history
 
 NORMAL, LONG = 120, 10_000
 
@@ -31,6 +33,27 @@ def test_a_fleet_of_64_processes_and_1024_shards_keeps_its_promises() -> None:
     outcome = run_history(7, processes=64, shard_count=1024)
     check(outcome)
     assert (outcome.processes, outcome.shard_count) == (64, 1024)
+
+
+def test_one_that_was_paused_takes_nothing_from_its_successor() -> None:
+    """Not even where Redis was emptied and it asks first: it would hold leases under epochs that nobody accepts."""
+
+    async def story(fleet: SimFleet) -> tuple[int, list[int]]:
+        fleet.add_leader()
+        fleet.add_shard("first")
+        await asyncio.sleep(5)
+        first = fleet.shards["first"].process
+        first.pause()
+        fleet.add_shard("second")
+        await asyncio.sleep(30)
+        fleet.redis.clear()
+        first.resume(fleet.loop)
+        await asyncio.sleep(3)
+        kept = len(fleet.shards["second"].runner.running)
+        await asyncio.sleep(SETTLE_SECONDS)
+        return kept, fleet.unserved()
+
+    assert play(story, random.Random(1), shard_count=100) == (100, [])
 
 
 def test_a_missing_fence_is_caught_by_the_same_run() -> None:

@@ -1,6 +1,6 @@
 -- A shard process's second: heartbeat, renewal of its leases, and what it is to do.
 -- A lease that vanished with an emptied Redis is written anew, since its epoch in Postgres still refuses everybody
--- but its latest holder.
+-- but its latest holder. (One that may no longer be the latest asks Postgres before it asks here.)
 -- KEYS: member, members, assignment, drains, gate, then leases. ARGV: name, life of a member in ms, description, life of a
 -- lease in ms, then the epoch of each lease.
 -- Returns {for each lease 1, or 0 when another holds it}, the assignment or '', 1 when asked to drain.
