@@ -71,7 +71,7 @@ class OwnershipAgent:
         self._held: dict[ShardKey, Held] = {}
         self._taking: asyncio.Task[None] | None = None
         self._next_try: dict[ShardKey, float] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], None] = {}  # in their order: a simulation must be able to repeat itself
         self._redis_lost_at: float | None = None
         self._stopping = False
         self.drained = False
@@ -270,8 +270,8 @@ class OwnershipAgent:
             _log.info("letting a shard go", shard=shard.shard_id, of=shard.shard_count, why=why, drain=drain)
             work = self._leave(held, drain=drain, release=drain if release is None else release)
             held.leaving = asyncio.create_task(work, name=f"leaving shard {shard.shard_id}")
-            self._leaving.add(held.leaving)
-            held.leaving.add_done_callback(self._leaving.discard)
+            self._leaving[held.leaving] = None
+            held.leaving.add_done_callback(self._leaving.pop)
 
     async def _leave(self, held: Held, *, drain: bool, release: bool) -> None:
         shard = held.shard
@@ -339,10 +339,10 @@ class OwnershipAgent:
             self._let_go(shard, drain=True, why="this process stops")
         if self._leaving:
             left = max(0.0, self._drain_seconds - (self._clock() - began))
-            _, late = await asyncio.wait(self._leaving, timeout=left)
-            if late:
-                _log.error("not drained in time; what was not stored is replayed", shards=len(late))
-                for task in late:
+            await asyncio.wait(self._leaving, timeout=left)
+            if self._leaving:
+                _log.error("not drained in time; what was not stored is replayed", shards=len(self._leaving))
+                for task in self._leaving:
                     task.cancel()
         with contextlib.suppress(RedisUnavailableError):
             await self._coordination.leave()
