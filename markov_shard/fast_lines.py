@@ -5,6 +5,7 @@ as `logs` would write them, without a record being made, the stack being searche
 through; as text, for a person at a terminal, they take the ordinary way.
 """
 
+import asyncio
 import logging
 
 import orjson
@@ -26,7 +27,10 @@ class FastLogger:
         self.infos((event, fields))
 
     def infos(self, *events: tuple[str, dict[str, str | int | float]]) -> None:
-        """Writes some lines of one moment at once."""
+        """Writes some lines of one moment at once; in an event loop, when what is being done there has been done.
+
+        A disk that is busy, or a pipe that nobody empties, then delays no reply that is under way.
+        """
         if not self._records.isEnabledFor(logging.INFO):
             return
         handler = _only_json_lines()
@@ -37,7 +41,16 @@ class FastLogger:
             rest = {"level": "info", "logger": self._name, "timestamp": timestamp(handler.zone)}
             around = structlog.contextvars.get_contextvars()
             lines = [orjson.dumps(fields | around | {"event": event} | rest, default=str) for event, fields in events]
-            handler.write(b"\n".join(lines).decode())
+            _write_soon(handler, b"\n".join(lines).decode())
+
+
+def _write_soon(handler: JsonLines, text: str) -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        handler.write(text)
+    else:
+        loop.call_soon(handler.write, text)
 
 
 def _only_json_lines() -> JsonLines | None:

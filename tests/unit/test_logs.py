@@ -1,5 +1,6 @@
 """One stream of log lines, theirs and ours, without secrets."""
 
+import asyncio
 import io
 import json
 import logging
@@ -129,6 +130,16 @@ def test_a_fast_line_is_shown_when_an_ordinary_one_would_be(
     set_up_logging(level, form=form, stream=stream)
     FastLogger("a").info("Generated optimized response text", ms=1.5)
     assert stream.getvalue().count("Generated optimized response text") == lines
+
+
+async def test_a_fast_line_waits_for_what_is_being_done() -> None:
+    stream = io.StringIO()
+    set_up_logging("info", form="json", stream=stream)
+    FastLogger("a").infos(("one", {}), ("two", {}))
+    FastLogger("a").info("three")
+    assert not stream.getvalue()
+    await asyncio.sleep(0)
+    assert [line["event"] for line in lines(stream)] == ["one", "two", "three"]
 
 
 def test_a_fast_line_reaches_other_handlers_that_want_it(caplog: pytest.LogCaptureFixture) -> None:
