@@ -16,7 +16,9 @@ from markov_shard.chain.hashing import fingerprint
 from markov_shard.chain.layout import assemble, parse, verify_sections
 from markov_shard.chain.tables import BIG, Tables
 from markov_shard.chain.text import NO_SOURCE, MessageLike, shown, text_of, tokens_of
-from markov_shard.chain.words import FREQUENT, Words
+from markov_shard.chain.words import Words
+
+_SPOKEN = 4  # states that end in a word from which on its token is kept when it is learned again: an eighth of all words
 
 Transition = tuple[tuple[str, ...], str | None, int]
 
@@ -123,7 +125,7 @@ class Image:
     def token_hashed(self, word: str, wanted: int) -> int:
         """As `token`, of a learned word whose hash is known; a frequent one is kept in `spoken`."""
         token = self._token_of(word.encode(), wanted)
-        if token and self.token_states[token + 1] - self.token_states[token] >= FREQUENT:
+        if token and self.token_states[token + 1] - self.token_states[token] >= _SPOKEN:
             self.spoken[word] = token
         return token
 

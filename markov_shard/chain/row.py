@@ -32,6 +32,15 @@ class Row:
         self._dead: dict[int, int] | None = None  # destination -> additions to be refused
         self._buried = 0  # their sum
 
+    @classmethod
+    def grown(cls, image: Image | None, state: int, item: int, *, known: bool) -> "Row":
+        """The row of one packed addition; `known` as of `add`."""
+        row = cls(image, state)
+        row._added.append(item)
+        if not known:
+            row.successors += 1
+        return row
+
     def weight(self, image: Image | None, state: int) -> int:
         """Live occurrences."""
         return self._left(image, state) + len(self._added) - self._buried

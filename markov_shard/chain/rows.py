@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from markov_shard.chain.image import Image
-from markov_shard.chain.row import SOURCE_BITS, SOURCE_MASK, Row
+from markov_shard.chain.row import SOURCE_BITS, Row
 from markov_shard.chain.walk import Random, draw
 
 Step = tuple[int, int, int]  # state, destination, and the image's transition or -1
@@ -40,9 +40,8 @@ class Rows:
         """A state's row where it differs from the image's; that of a single addition is made, not kept."""
         row = self.full.get(state)
         if row is None and state in self.singles:
-            row = Row(self._image, state)
             item, known = _unpacked(self.singles[state])
-            row.add(item >> SOURCE_BITS, item & SOURCE_MASK, known=known)
+            row = Row.grown(self._image, state, item, known=known)
         return row
 
     def successors(self, state: int) -> int:

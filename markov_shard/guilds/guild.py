@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from markov_shard.chain import Chain
 from markov_shard.guilds.baseline import BaselineChain
@@ -13,8 +14,7 @@ from markov_shard.store.messages import StoredMessage
 _OBJECTS_BYTES = 40_000  # measured: an open chain's views and tables of what is where
 
 
-@dataclass(frozen=True, slots=True)
-class Unstored:
+class Unstored(NamedTuple):
     """A learned message that Postgres does not hold yet, and its mark in the shard's position."""
 
     message: StoredMessage

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,8 +42,7 @@ _LEARNED_AT_ONCE = 32
 _LOADS_AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(NamedTuple):
     """A message in the shape the chain engine takes: its text, and its ID as the source."""
 
     text: str
