@@ -18,7 +18,7 @@ from markov_shard.chain.tables import BIG, Tables
 from markov_shard.chain.text import NO_SOURCE, MessageLike, shown, text_of, tokens_of
 from markov_shard.chain.words import Words
 
-_SPOKEN = 4  # states that end in a word from which on its token is kept when it is learned again: an eighth of all words
+_SPOKEN = 4  # states ending in a word from which on its token is kept when it is learned again: an eighth of words
 
 Transition = tuple[tuple[str, ...], str | None, int]
 
