@@ -17,8 +17,9 @@ from tests.integration.bot.requests import RequestChecker
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 LINES = ("the cat sat on the mat", "the dog sat on the log", "the cat ran to the dog", "a dog ran on the mat")
-KNOWN = set(" ".join(LINES).split())
 ME = f"<@{DEMO_BOT_ID}>"
+KNOWN = {*" ".join(LINES).split(), ME}
+"""The words that may be answered with: a mention is learned with the message it is in."""
 AWAY = "My memory is out of reach right now"
 
 
