@@ -253,6 +253,7 @@ class ShardService:
                 await self.hosting.closed()
                 if self.bot.is_alive:
                     await self.bot.close()
+                await self.rest_budget.close()
                 self.cpu_work.close()
 
     async def _on_news(self, news: News) -> None:

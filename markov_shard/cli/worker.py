@@ -66,6 +66,7 @@ async def _worker(settings: Settings) -> None:
                     await worker.run(stop)
                 finally:
                     await end([beating])
+                    await budget.close()
     finally:
         pool.close()
 

@@ -17,6 +17,7 @@ from markov_shard.errors import RedisUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.shared import keys
 from markov_shard.shared.scripts import run_script
+from markov_shard.tasks import end
 
 _log = get_logger(__name__)
 
@@ -114,6 +115,10 @@ class RestBudget:
         if wait:
             self.waited += wait
             await asyncio.sleep(wait)
+
+    async def close(self) -> None:
+        """Ends what looks at Redis beside the requests; before Redis is closed."""
+        await end([task for task in (self._looking, self._pause) if task is not None])
 
     async def _ask_fleet(self) -> float:
         arguments: list[str | int] = [round(self._interval * 1_000_000), self._burst]

@@ -203,3 +203,15 @@ async def test_a_reply_does_not_wait_for_news_of_the_breaker(redis_client: Redis
 )
 def test_who_keeps_the_limit(url: str, configured: int | None, limit: int) -> None:
     assert limit_of(url, configured) == limit
+
+
+async def test_closing_ends_what_looks_at_redis_beside_the_requests(redis_client: Redis) -> None:
+    budget = RestBudget(redis_client, 0, invalid_limit=10)
+    await budget.take(limited=False)
+    for _ in range(10):
+        await budget.answered(403)
+    assert budget.paused
+    ours = {task for task in asyncio.all_tasks() if task.get_name() in ("REST budget", "REST pause")}
+    assert ours
+    await budget.close()
+    assert all(task.done() for task in ours)
