@@ -134,9 +134,9 @@ class Rereading:
         after = start if newest is None else newest
         if oldest is not None:
             after = min(after, oldest - 1)
-        newest = await self._pages.newest(channel_id)  # what comes later, the new session brings
+        up_to = await self._pages.newest(channel_id)  # what comes later, the new session brings
         while True:
-            page = await self._pages.after(channel_id, after, newest)
+            page = await self._pages.after(channel_id, after, up_to)
             whole = len(page) == self._pages.size
             await self._compare(channel_id, page, after, page[-1].id if whole else None)
             if not whole:
