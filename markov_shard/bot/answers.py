@@ -112,14 +112,14 @@ class Answers:
         anything else.
         """
         answer = self._speak(chain, seed, prompt=prompt)
-        if not prompt or not seed:
+        echo = " ".join(seed.split()) if seed else ""
+        if not prompt or not echo or answer.text not in ("", echo):
             return answer
-        echo = " ".join(seed.split())
         for _ in range(_ECHO_TRIES):
-            if answer.text not in ("", echo):
-                return answer
             answer = self._speak(chain, None, prompt=False)
-        return answer if answer.text != echo else Answer("", tries=answer.tries, reason=ONLY_COPIES)
+            if answer.text != echo:
+                return answer
+        return Answer("", tries=answer.tries, reason=ONLY_COPIES)
 
     def _speak(self, chain: Chain, seed: str | None, *, prompt: bool) -> Answer:
         score, tries = self._settings.min_score, self._settings.max_tries
