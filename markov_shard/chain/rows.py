@@ -14,7 +14,7 @@ class Rows:
     """Rows by state, over an image or over nothing.
 
     One that differs from the image's by a single addition is a number in `singles`, not a Row in `full`: in chat nine
-    of ten do, and a number takes a quarter of the time and of the memory.
+    of ten do, and a number takes a third of the memory.
     """
 
     def __init__(self, image: Image | None) -> None:

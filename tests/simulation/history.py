@@ -29,8 +29,8 @@ class Outcome:
     writes: int
     settled_seconds: float
     sure_together: float
-    placements_tried: int
     """Longest time for which two processes were both sure of one shard."""
+    placements_tried: int
 
 
 def run_history(
