@@ -4,7 +4,6 @@ hikari sends each try through its aiohttp session, whose tracing hooks are publi
 the other sees its answer.
 """
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +34,6 @@ def keep_to(budget: RestBudget, rest: hikari.api.RESTClient) -> None:
         try:
             await budget.take(limited=not any(part in request.url.path for part in _UNLIMITED))
         except RestPausedError as error:
-            await asyncio.sleep(0)  # hikari forgets the next in line when a request ends without ever waiting
             raise hikari.HTTPError(str(error)) from error
 
     async def after(_: object, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams) -> None:

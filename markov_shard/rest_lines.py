@@ -2,8 +2,9 @@
 
 hikari 2.6 hands a turn to whoever is next in a line without looking whether that one still waits. A request that was
 cancelled there ends the line's keeper, and everything behind it waits for ever: a channel, or with the global limit
-the whole process, stays mute. A cancelled request also counts as under way for good. So here a place in a line is kept
-until its turn comes, and then passed on.
+the whole process, stays mute. A cancelled request also counts as under way for good, and one that ends without ever
+waiting, as while requests are paused, is gone before the next is ready to be woken. So here a place in a line is kept,
+by a task of its own, until its turn comes, and then passed on.
 """
 
 import asyncio

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from discord_sim import DEMO_TOKEN
 from discord_sim.server import DiscordSim
 from markov_shard.rest_limits import budget_finding, keep_to, limit_of
+from markov_shard.rest_lines import keep_lines_moving
 from markov_shard.shared import keys
 from markov_shard.shared.connect import connect_redis
 from markov_shard.shared.rest_budget import RestBudget, RestPausedError
@@ -105,6 +106,7 @@ async def test_requests_in_line_for_one_route_all_hear_of_the_pause(sim: Discord
     app = hikari.RESTApp(url=f"{sim.public_url}/api/v10")
     await app.start()
     async with app.acquire(DEMO_TOKEN, hikari.TokenType.BOT) as rest:
+        keep_lines_moving(rest)
         keep_to(budget, rest)
         sim.faults.add({"rest": {"status": 429, "count": None, "retry_after": 0}})
         async with asyncio.timeout(30):
