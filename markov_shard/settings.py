@@ -177,7 +177,9 @@ class Settings(BaseSettings):
     enable_batch_optimization: bool = Field(
         True, description="Write learned messages in batches; off: one statement a message"
     )
-    enable_performance_monitoring: bool = Field(True, description="Measure how long each stage of an answer takes")
+    enable_performance_monitoring: bool = Field(
+        True, description="Measure how long each stage of an answer takes, and log slow replies"
+    )
     optimization_rollout_percentage: Percentage = Field(
         Decimal(100), description="Share of guilds, in percent, that the enabled optimizations are for"
     )
@@ -220,6 +222,13 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = Field("info", description="Least severe log lines shown; message text only at trace")
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
+    slow_reply_ms: float = Field(
+        50,
+        ge=0,
+        le=60_000,
+        description="Milliseconds from an event to its reply from which the reply is logged as slow, with its stages,"
+        " where ENABLE_PERFORMANCE_MONITORING is on; 0: never",
+    )
 
     _notes: tuple[str, ...] = PrivateAttr(())
 

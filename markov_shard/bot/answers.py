@@ -3,14 +3,14 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from markov_shard.bot.attachments import Attachments
 from markov_shard.bot.blocked import BlockedWords
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.sending import MAX_TEXT
+from markov_shard.bot.timing import Stage, note, waited
 from markov_shard.chain import Answer, Chain, ChainError
 from markov_shard.chain.answer import ONLY_COPIES
 from markov_shard.errors import MarkovShardError
@@ -34,8 +34,8 @@ _ALL_BLOCKED = "Everything I could think of holds a word I may not say."
 
 MOVING = "I am just moving house: please ask again in a few seconds."
 
-Stage = Literal["open", "choose", "total"]
-"""Of an answer: having the guild's chain in memory, choosing what to say, and both."""
+ObserveStages = Callable[[int, Mapping[Stage, float]], None]
+"""Told the guild, and how many seconds an answer's stages took: wait, open, choose."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ class Answers:
         settings: Settings,
         rng: random.Random,
         attachments: Attachments | None = None,
-        observe: Callable[[int, Stage, float], None] = lambda guild_id, stage, seconds: None,
+        observe: ObserveStages = lambda guild_id, stages: None,
     ) -> None:
-        """`observe` is told how many seconds each stage of a guild's answer took."""
         self._guilds = guilds
         self._hosting = hosting
         self._settings = settings
@@ -75,7 +74,7 @@ class Answers:
         An answer begins with the seed; as a `prompt`, what is more than a state long is only to be spoken to.
         Text from age-restricted channels is used in age-restricted channels only.
         """
-        started = time.perf_counter()
+        wait, started = waited(), time.perf_counter()
         owner = self._hosting.owner_of(guild_id)
         if owner is None:
             return Reply(MOVING)
@@ -86,9 +85,9 @@ class Answers:
         opened = time.perf_counter()
         answer = await self._choose(chain, seed, prompt=prompt)
         chosen = time.perf_counter()
-        self._observe(guild_id, "open", opened - started)
-        self._observe(guild_id, "choose", chosen - opened)
-        self._observe(guild_id, "total", chosen - started)
+        stages: dict[Stage, float] = {"wait": wait, "open": opened - started, "choose": chosen - opened}
+        note(stages)
+        self._observe(guild_id, stages)
         guild, ms = str(guild_id), round((chosen - started) * 1000, 3)
         if isinstance(chain, Chain):
             _log.infos(

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from markov_shard.bot.sending import File
+from markov_shard.bot.timing import Stage, left_out
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
 from markov_shard.settings import Settings
@@ -37,14 +38,17 @@ class Attachments:
         urls: CdnUrls,
         settings: Settings,
         rng: random.Random,
+        observe: Callable[[Stage, float], None] = lambda stage, seconds: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`observe` is told how many seconds it took to have a URL, and a file."""
         self._database = database
         self._guilds = guilds
         self._urls = urls
         self._chance = float(settings.attachment_chance)
         self._hosts = allowed_hosts(settings.rest_url)
         self._rng = rng
+        self._observe = observe
         self._clock = clock
         self._none_until: dict[int, float] = {}
 
@@ -56,6 +60,10 @@ class Attachments:
 
     async def choose(self, guild_id: int, sources: Sequence[int], *, restricted: bool) -> str | None:
         """A fresh URL; `restricted`: the answer goes to an age-restricted channel. None when there is none."""
+        with left_out("url", self._observe):
+            return await self._choose(guild_id, sources, restricted=restricted)
+
+    async def _choose(self, guild_id: int, sources: Sequence[int], *, restricted: bool) -> str | None:
         async with self._database.connection() as connection:
             generation = (await read_guild(connection, guild_id)).generation
             found = await attachments_of(connection, guild_id, generation, sources, nsfw=restricted)
@@ -70,6 +78,10 @@ class Attachments:
 
     async def fetch(self, url: str) -> File | None:
         """The file itself; None for one that is not on Discord's CDN, too large or out of reach: link to it then."""
+        with left_out("file", self._observe):
+            return await self._fetch(url)
+
+    async def _fetch(self, url: str) -> File | None:
         parts = urlsplit(url)
         if parts.netloc not in self._hosts:
             return None

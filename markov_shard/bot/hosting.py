@@ -216,7 +216,7 @@ class Hosting:
             hosted.intake.handle(seq, name, None)
             return False
         if name in TIMED:
-            self._reply_clock.arrived()
+            self._reply_clock.arrived(payload.get("guild_id"))
         hosted.intake.handle(seq, name, payload)
         return True
 

@@ -10,7 +10,6 @@ from typing import Any
 import hikari
 import orjson
 
-from markov_shard.bot.answers import Stage
 from markov_shard.bot.catching_up import CatchingUp
 from markov_shard.bot.client import build_client
 from markov_shard.bot.cpu_work import CpuWork
@@ -18,6 +17,7 @@ from markov_shard.bot.fleet_bot import FleetBot
 from markov_shard.bot.gateway import IdentifyGate
 from markov_shard.bot.hosting import Hosting
 from markov_shard.bot.measures import measure_gateway, measure_learning, shard_figures
+from markov_shard.bot.reply_times import ReplyTimes
 from markov_shard.bot.talking import Talking
 from markov_shard.bot.timing import ReplyClock
 from markov_shard.bot.trainer import Trainer
@@ -104,10 +104,14 @@ class ShardService:
         self._runtime = runtime
         self.metrics = Metrics()
         self._tasks: set[asyncio.Task[object]] = set()
-        replied = self.metrics.seconds("markov_reply_seconds", "Seconds from an event to the sending of its reply")
-        self.reply_clock = ReplyClock(replied.observe)
         flushed = self.metrics.seconds("markov_flush_seconds", "Seconds it took to store what was learned")
         self.flags = LiveFlags(runtime.redis, first_rollouts(settings))
+        reply_times = ReplyTimes(
+            self.metrics,
+            settings.slow_reply_ms / 1000,
+            is_monitored=lambda guild_id: self.flags.is_on("performance_monitoring", guild_id),
+        )
+        self.reply_clock = ReplyClock(reply_times.replied)
         pool_wait = self.metrics.seconds("markov_cpu_work_wait_seconds", "Seconds CPU work waited for the pool")
         self.cpu_work = CpuWork(
             lambda: WorkPool(settings.worker_pool_size, memory_mb=settings.job_memory_limit),
@@ -160,10 +164,6 @@ class ShardService:
             ignored=settings.ignored_channel_ids,
         )
         self.catching_up = CatchingUp(runtime.database, self.guilds, self.learner, self.hosting, lambda: self.bot.rest)
-        self._answer_seconds = self.metrics.seconds("markov_answer_seconds", "Seconds it took to choose an answer")
-        self._stages = self.metrics.stages(
-            "markov_answer_stage_seconds", "Seconds the stages of an answer took, where monitored"
-        )
         self.cdn_urls = CdnUrls(
             runtime.redis,
             lambda urls: refresh_urls(self.bot.rest, urls),
@@ -179,7 +179,8 @@ class ShardService:
             self.trainer,
             self.cdn_urls,
             self.cpu_work,
-            self._observe,
+            reply_times.answered,
+            reply_times.attached,
         )
         self.upkeep = Upkeep(runtime.database, self.guilds, self.hosting, settings)
         self.watch = ShardWatch(
@@ -203,12 +204,6 @@ class ShardService:
         totals("markov_cdn_urls", "Questions for an attachment's URL, by how it was found", "outcome", urls.by_outcome)
         gauge("markov_cdn_url_hit_ratio", "Share of them that needed no refresh of their own", lambda: urls.hit_rate)
         total("markov_cdn_refresh_requests", "Refresh requests sent to Discord", lambda: urls.requests)
-
-    def _observe(self, guild_id: int, stage: Stage, seconds: float) -> None:
-        if stage == "total":
-            self._answer_seconds.observe(seconds)
-        elif self.flags.is_on("performance_monitoring", guild_id):
-            self._stages.observe(stage, seconds)
 
     def _flushed(self) -> None:
         self.guilds.trim()

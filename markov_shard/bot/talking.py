@@ -6,7 +6,7 @@ from typing import Any
 
 import hikari
 
-from markov_shard.bot.answers import Answers, Stage
+from markov_shard.bot.answers import Answers, ObserveStages
 from markov_shard.bot.attachments import Attachments
 from markov_shard.bot.choices import ChannelChoices
 from markov_shard.bot.commands.forget import forget_handler
@@ -24,6 +24,7 @@ from markov_shard.bot.permissions import Permissions
 from markov_shard.bot.places import Places
 from markov_shard.bot.responder import Responder
 from markov_shard.bot.sending import Messenger
+from markov_shard.bot.timing import Stage
 from markov_shard.bot.trainer import Trainer
 from markov_shard.guilds.registry import Guilds
 from markov_shard.runtime import Runtime
@@ -45,13 +46,14 @@ class Talking:
         trainer: Trainer,
         cdn_urls: CdnUrls,
         cpu_work: CpuWork,
-        observe: Callable[[int, Stage, float], None],
+        observe: ObserveStages,
+        observe_attachment: Callable[[Stage, float], None],
     ) -> None:
-        """`observe` is told how long the stages of answers took."""
+        """`observe_attachment` is told how many seconds an attachment's stages took: url, file."""
         settings, database, rng = runtime.settings, runtime.database, random.Random()
         self._permissions = Permissions(settings)
         self._cooldowns = Cooldowns(member=settings.member_cooldown_seconds, channel=settings.channel_cooldown_seconds)
-        self._attachments = Attachments(database, guilds, cdn_urls, settings, rng)
+        self._attachments = Attachments(database, guilds, cdn_urls, settings, rng, observe_attachment)
         self._messenger = Messenger(lambda: bot.rest)
         self._places = Places(lambda: bot.rest, bot_id)
         self._choices = ChannelChoices(hosting, database, self._places, self._permissions)

@@ -53,6 +53,12 @@ async def say(
     )
 
 
+async def defer(ctx: lightbulb.Context, *, private: bool = False) -> None:
+    """Has Discord show that an answer is being worked on, where it may take longer than an interaction's 3 s."""
+    replying()
+    await ctx.defer(ephemeral=private)
+
+
 def guild_of(ctx: lightbulb.Context) -> int:
     """The guild the command was used in; only after `refuse_outside_guilds`."""
     assert ctx.guild_id is not None

@@ -6,6 +6,7 @@ import lightbulb
 from markov_shard.bot.commands.common import (
     GUILD_ONLY,
     NOT_A_MODERATOR,
+    defer,
     granted_to,
     guild_of,
     refuse_non_moderator,
@@ -31,7 +32,7 @@ class ForgetMe(lightbulb.SlashCommand, name="me", description="Remove everything
     async def invoke(self, ctx: lightbulb.Context, forgetting: Forgetting) -> None:
         if await refuse_outside_guilds(ctx):
             return
-        await ctx.defer(ephemeral=True)
+        await defer(ctx, private=True)
         try:
             count = await forgetting.member(guild_of(ctx), int(ctx.user.id), never_again=not self.keep_learning)
         except NotOwnedError as error:
@@ -93,7 +94,7 @@ class ForgetExport(lightbulb.SlashCommand, name="export", description="Get a fil
     async def invoke(self, ctx: lightbulb.Context, forgetting: Forgetting) -> None:
         if await refuse_outside_guilds(ctx):
             return
-        await ctx.defer(ephemeral=True)
+        await defer(ctx, private=True)
         guild_id, user_id = guild_of(ctx), int(ctx.user.id)
         file, count = await forgetting.export(guild_id, user_id)
         out = await forgetting.has_opted_out(guild_id, user_id)

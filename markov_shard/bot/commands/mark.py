@@ -7,7 +7,7 @@ import lightbulb
 
 from markov_shard.bot.answers import Answers, Reply
 from markov_shard.bot.attachments import Attachments
-from markov_shard.bot.commands.common import GUILD_ONLY, granted_to, guild_of, refuse_outside_guilds, say
+from markov_shard.bot.commands.common import GUILD_ONLY, defer, granted_to, guild_of, refuse_outside_guilds, say
 from markov_shard.bot.explaining import explain
 from markov_shard.bot.imitation import Imitation
 from markov_shard.bot.injection import generate_injection
@@ -48,7 +48,7 @@ def mark_command(name: str) -> type[lightbulb.SlashCommand]:
             guild_id, channel_id = guild_of(ctx), int(ctx.channel_id)
             chosen: hikari.User | None = self.user
             if chosen is not None:
-                await ctx.defer()
+                await defer(ctx)
                 reply = await imitation.answer(guild_id, channel_id, int(chosen.id), self.seed)
             else:
                 reply = await answers.answer(guild_id, channel_id, self.seed)
@@ -76,6 +76,6 @@ async def _send(ctx: lightbulb.Context, reply: Reply, attachments: Attachments, 
         nothing = reply.answer is not None and not reply.answer.text
         await say(ctx, reply.text, tts=tts, private=nothing)
         return
-    await ctx.defer()  # fetching the file may take longer than the three seconds for an answer
+    await defer(ctx)  # fetching the file may take longer than the three seconds for an answer
     file = await attachments.fetch(reply.attachment)
     await say(ctx, reply.text if file else with_link(reply.text, reply.attachment), tts=tts, file=file)

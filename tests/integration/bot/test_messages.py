@@ -190,10 +190,19 @@ async def test_an_answer_carries_an_attachment_of_the_guild(limited_bot: Bot) ->
     await server.listening()
     await server.stored(server.write("look at my picture", files=[("cat.png", b"\x89PNG a cat")]))
     await server.learned("look at the sky", "my picture is old")
+    before = attachments_timed(limited_bot)
     reply = await server.reply_to(server.write(f"{ME} look", user="owner"))
     assert [attachment.filename for attachment in reply.attachments] == ["cat.png"]
     seen = await server.use("mark", by="mira")
     assert [attachment.filename for attachment in seen.message.attachments] == ["cat.png"]
+    assert attachments_timed(limited_bot) == (before[0] + 2, before[1] + 2), "by themselves, not as the reply's time"
+
+
+def attachments_timed(bot: Bot) -> tuple[float, float]:
+    """How many URLs were had, and files downloaded."""
+    value = bot.service.metrics.registry.get_sample_value
+    url, file = (value("markov_attachment_seconds_count", {"stage": stage}) for stage in ("url", "file"))
+    return url or 0.0, file or 0.0
 
 
 async def test_pictures_of_age_restricted_channels_stay_there(limited_bot: Bot) -> None:
