@@ -18,6 +18,7 @@ from benchmarks.discord_objects import bot_of, guild_of, message_of, user_of
 
 API = "/api/v10"
 EPOCH_MS = 1420070400000
+FILE_BYTES = 50_000
 
 _NO_LIMIT = {
     "X-RateLimit-Bucket": "bench",
@@ -101,6 +102,9 @@ class StandIn:
                 web.post(API + "/interactions/{id}/{token}/callback", self._callback),
                 web.post(API + "/channels/{channel}/messages", self._message),
                 web.get(API + "/channels/{channel}/messages", self._empty_list),
+                web.route("*", API + "/webhooks/{rest:.*}", self._follow_up),
+                web.post(API + "/attachments/refresh-urls", self._refresh_urls),
+                web.get("/attachments/{rest:.*}", self._file),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -212,6 +216,19 @@ class StandIn:
         answer.headers.update(_NO_LIMIT)
         answer.headers["X-RateLimit-Reset"] = str(time.time() + 1)
         return answer
+
+    async def _follow_up(self, request: web.Request) -> web.Response:
+        await request.read()
+        return _json(message_of(self.next_id(), "1", None, user_of("1", "markov", bot=True), "…"))
+
+    async def _refresh_urls(self, request: web.Request) -> web.Response:
+        expires = f"?ex={int(time.time()) + 86_400:x}"
+        urls = (await request.json())["attachment_urls"]
+        refreshed = [{"original": url, "refreshed": url.partition("?")[0] + expires} for url in urls]
+        return _json({"refreshed_urls": refreshed})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        return web.Response(body=bytes(FILE_BYTES), content_type="image/png")
 
     def _note(self, replied_to: str, body: bytes) -> None:
         self.replies += 1

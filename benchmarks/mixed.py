@@ -6,7 +6,8 @@ over for guilds that nobody talks to. The budget is held against the process's o
 its buckets): from an event's arrival to its reply's handing over. The way there and back is measured too, from the
 writing of the event to the reading of the request by the stand-in, which shares the other core with Postgres, the
 worker and the trainings. A reply that does not come in 5 s is an error, and so is every line at level error in a log.
-The slope of memory is that of the second half: a process warms up first.
+One message in fifty carries a file, and one answer in ten takes one along: its URL has expired and must be refreshed
+once. The slopes of memory are those of the second half, as a process warms up first; chains grow with what they learn.
 """
 
 import asyncio
@@ -19,10 +20,11 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import orjson
@@ -47,6 +49,18 @@ BOT = 4002
 _SIZES = (300, 300, 1000, 3000)
 _TRAINED = 20_000
 _PATIENCE = 5.0
+_ONE_FILE_IN = 50
+
+
+class Memory(NamedTuple):
+    """The shard process's memory: seconds since the start, and megabytes."""
+
+    at: float
+    resident: float
+    own: float
+    """Of no file."""
+    chains: float
+    """By the process's own count: mapped images and what lies over them."""
 
 
 @dataclass
@@ -58,8 +72,7 @@ class Seen:
     messages: int = 0
     trainings: int = 0
     failed_trainings: int = 0
-    memory: list[tuple[float, float]] = field(default_factory=list)
-    """Seconds since the start, megabytes."""
+    memory: list["Memory"] = field(default_factory=list)
 
     def on_reply(self, replied_to: str, when: float) -> None:
         """A reply's request was read."""
@@ -77,7 +90,7 @@ def run(setup: Setup) -> list[Figure]:
 async def _run(setup: Setup, core: int) -> list[Figure]:
     texts = grown(list(setup.messages()))
     async with services() as around, StandIn(GUILDS) as standin:
-        await _fill(around, texts)
+        await _fill(around, texts, standin.url)
         rest_url = standin.url + API
         async with our_bot(around, rest_url, token_of(BOT), core) as bot, _worker(around, rest_url) as worker:
             async with asyncio.timeout(60):
@@ -85,34 +98,41 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
             seen = Seen()
             standin.on_reply = seen.on_reply
             await _warm_up(standin, connection, seen)
-            warm, clock = await _hits(around), await reply_clock(around)
+            warm = await shard_metrics(around)
             before = await _stored(around)
             cpu, started = bot.cpu_seconds(), time.perf_counter()
             loads = [
                 asyncio.create_task(_reply(standin, connection, seen, started)),
                 asyncio.create_task(_talk(standin, connection, seen, texts, started)),
                 asyncio.create_task(_train(around, texts, seen, started)),
-                asyncio.create_task(_watch(bot, seen, started)),
+                asyncio.create_task(_watch(around, bot, seen, started)),
             ]
             await asyncio.gather(*loads)
             seconds = time.perf_counter() - started
             await _settled(around, before + seen.messages, seen)
-            hits, misses = (now - then for now, then in zip(await _hits(around), warm, strict=True))
             spent = bot.cpu_seconds() - cpu
-            clock_now = await reply_clock(around)
-            inside = (*since(clock, clock_now), share_within(clock, clock_now, 0.005))
+            inside = {name: value - warm.get(name, 0.0) for name, value in (await shard_metrics(around)).items()}
             errors = _errors(around.folder) + len(seen.sent) + seen.failed_trainings
             stored = await _stored(around) - before
             assert worker.process.returncode is None, "the worker ended"
-    return _figures(seen, seconds, errors, seen.messages - stored, hits / max(1, hits + misses), spent, inside)
+    return _figures(seen, seconds, errors, seen.messages - stored, spent, inside)
 
 
-async def _fill(around: Services, texts: Iterator[str]) -> None:
+async def _fill(around: Services, texts: Iterator[str], cdn: str) -> None:
     async with around.database.connection() as connection:
         for number, guild in enumerate(GUILDS):
             await set_listening(connection, guild, [ChannelRow(channel_of(guild))], listen=True)
             batch = list(enumerate(islice(texts, _SIZES[number % len(_SIZES)]), 1))
-            messages = [StoredMessage(n, channel_of(guild), 5, text.replace("\0", "")[:2000]) for n, text in batch]
+            messages = [
+                StoredMessage(
+                    n,
+                    channel_of(guild),
+                    5,
+                    text.replace("\0", "")[:2000],
+                    (f"{cdn}/attachments/{guild}/{n}/cat.png?ex=1",) if n % _ONE_FILE_IN == 0 else (),
+                )
+                for n, text in batch
+            ]
             await learn_messages(connection, guild, messages)
 
 
@@ -199,10 +219,15 @@ async def _train(around: Services, texts: Iterator[str], seen: Seen, started: fl
         seen.trainings += 1
 
 
-async def _watch(bot: Bot, seen: Seen, started: float) -> None:
-    while (now := time.perf_counter() - started) < SECONDS:
-        seen.memory.append((now, bot.memory() / 1e6))
-        await asyncio.sleep(0.5)
+async def _watch(around: Services, bot: Bot, seen: Seen, started: float) -> None:
+    redis = await connect_redis(around.redis_url)
+    try:
+        while (now := time.perf_counter() - started) < SECONDS:
+            (chains,) = (member.details["chains"] for member in await read_members(redis) if member.role == "shard")
+            seen.memory.append(Memory(now, bot.memory() / 1e6, bot.own_memory() / 1e6, chains["bytes"] / 1e6))
+            await asyncio.sleep(2)
+    finally:
+        await redis.aclose()
 
 
 async def _stored(around: Services) -> int:
@@ -220,40 +245,29 @@ async def _settled(around: Services, messages: int, seen: Seen) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def reply_clock(around: Services) -> dict[str, float]:
-    """The process's histogram of replies: its buckets by upper bound, `sum` and `count`."""
+async def shard_metrics(around: Services) -> dict[str, float]:
+    """What the shard process's `/metrics` says, by sample: `name{label="value"}`."""
     redis = await connect_redis(around.redis_url)
     try:
         url = next(member.url for member in await read_members(redis) if member.role == "shard")
     finally:
         await redis.aclose()
     async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as response:
-        text = await response.text()
-    pattern = r'^markov_reply_seconds_(?:bucket{le="([^"]+)"}|(sum|count)) (\S+)$'
-    return {bound or name: float(value) for bound, name, value in re.findall(pattern, text, re.MULTILINE)}
+        lines = (await response.text()).splitlines()
+    samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
 
 
-def since(before: dict[str, float], after: dict[str, float]) -> tuple[float, float]:
-    """Mean, and the upper bound of the bucket that holds the p99, in milliseconds."""
-    change = {name: after[name] - before.get(name, 0.0) for name in after}
-    count, total = change.pop("count"), change.pop("sum")
-    p99 = min(float(bound) for bound, below in change.items() if below >= 0.99 * count)
-    return total / count * 1000, p99 * 1000
+def mean_of(samples: Mapping[str, float], histogram: str) -> float:
+    """The mean of a histogram of seconds, in milliseconds; 0 where it counted nothing."""
+    return samples[f"{histogram}_sum"] / max(1, samples[f"{histogram}_count"]) * 1000
 
 
-def share_within(before: dict[str, float], after: dict[str, float], seconds: float) -> float:
-    """Percent of the replies that took at most this long; `seconds` is a bucket's bound."""
-    (bound,) = (name for name in after if name not in ("count", "sum") and float(name) == seconds)
-    return (after[bound] - before.get(bound, 0.0)) / (after["count"] - before["count"]) * 100
-
-
-async def _hits(around: Services) -> tuple[int, int]:
-    redis = await connect_redis(around.redis_url)
-    try:
-        chains = [member.details["chains"] for member in await read_members(redis) if member.role == "shard"]
-    finally:
-        await redis.aclose()
-    return sum(chain["hits"] for chain in chains), sum(chain["misses"] for chain in chains)
+def buckets_of(samples: Mapping[str, float], histogram: str) -> dict[float, float]:
+    """The share of a histogram's values that was at most each bucket's upper bound, in seconds."""
+    pattern = re.compile(rf'{histogram}_bucket{{le="([^"]+)"}}')
+    count = max(1, samples[f"{histogram}_count"])
+    return {float(found[1]): value / count for name, value in samples.items() if (found := pattern.fullmatch(name))}
 
 
 def _errors(folder: Path) -> int:
@@ -264,11 +278,15 @@ def _errors(folder: Path) -> int:
 
 
 def _figures(
-    seen: Seen, seconds: float, errors: int, lost: int, hit_rate: float, cpu: float, inside: tuple[float, float, float]
+    seen: Seen, seconds: float, errors: int, lost: int, cpu: float, inside: Mapping[str, float]
 ) -> list[Figure]:
+    """`inside`: what the samples of the process's metrics rose by."""
     delays = sorted(seen.delays)
-    half = [point for point in seen.memory if point[0] > seconds / 2]
-    slope = statistics.linear_regression(*zip(*half, strict=True)).slope if len(half) > 2 else 0.0
+    within = buckets_of(inside, "markov_reply_seconds")
+    chain_hits, chain_misses = (inside[f"markov_chain_cache_{kind}_total"] for kind in ("hits", "misses"))
+    urls = {name: value for name, value in inside.items() if name.startswith("markov_cdn_urls_total")}
+    refreshed = urls['markov_cdn_urls_total{outcome="refreshed"}']
+    last = seen.memory[-1]
     return [
         Figure("duration", "s", seconds, {}, False),
         Figure("replies", "replies", len(delays), {}, False),
@@ -276,15 +294,32 @@ def _figures(
         Figure(f"trainings of {_TRAINED:,} messages meanwhile", "trainings", seen.trainings, {}, False),
         Figure("errors: lines in logs, failed trainings, and replies that did not come", "errors", errors),
         Figure("messages not stored", "messages", lost),
-        Figure("reply, mean", "ms", inside[0], {"budget": 1.5}),
-        Figure("reply, p99, upper bound of its bucket", "ms", inside[1], {"budget": 5.0}),
-        Figure("replies within 5 ms", "%", inside[2], {}, False),
+        Figure("reply, mean", "ms", mean_of(inside, "markov_reply_seconds"), {"budget": 1.5}),
+        Figure("reply, p99, upper bound of its bucket", "ms", _bound(within, 0.99), {"budget": 5.0}),
+        Figure("replies within 5 ms", "%", within[0.005] * 100, {}, False),
+        Figure("reply, p99.9, upper bound of its bucket", "ms", _bound(within, 0.999)),
         Figure("there and back, median", "ms", statistics.median(delays)),
         Figure("there and back, mean", "ms", statistics.fmean(delays)),
         Figure("there and back, p99", "ms", delays[-max(1, len(delays) // 100)]),
         Figure("there and back, worst", "ms", delays[-1]),
-        Figure("memory of the shard process at the end", "MB", seen.memory[-1][1]),
-        Figure("memory, slope of the second half", "MB/min", slope * 60),
-        Figure("chains found in memory", "%", hit_rate * 100, {}, False),
+        Figure("memory of the shard process at the end", "MB", last.resident),
+        Figure("of it, chains by its own count", "MB", last.chains),
+        Figure("memory, slope of the second half", "MB/min", _slope(seen.memory, lambda memory: memory.resident)),
+        Figure("memory of no file, slope of the second half", "MB/min", _slope(seen.memory, lambda memory: memory.own)),
+        Figure("chains, slope of the second half", "MB/min", _slope(seen.memory, lambda memory: memory.chains)),
+        Figure("chains found in memory", "%", chain_hits / max(1, chain_hits + chain_misses) * 100, {}, False),
+        Figure("attachments' URLs asked for", "URLs", sum(urls.values()), {}, False),
+        Figure("of them, found in the cache", "%", (1 - refreshed / max(1, sum(urls.values()))) * 100, {}, False),
         Figure("CPU of the shard process", "% of a core", cpu / seconds * 100),
     ]
+
+
+def _bound(within: Mapping[float, float], share: float) -> float:
+    return min(bound for bound, below in within.items() if below >= share) * 1000
+
+
+def _slope(memory: Sequence[Memory], megabytes: Callable[[Memory], float]) -> float:
+    """Megabytes a minute in the second half."""
+    half = memory[len(memory) // 2 :]
+    points = [(point.at / 60, megabytes(point)) for point in half]
+    return statistics.linear_regression(*zip(*points, strict=True)).slope if len(points) > 2 else 0.0

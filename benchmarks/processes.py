@@ -76,8 +76,16 @@ class Bot:
 
     def memory(self) -> int:
         """Resident bytes."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return self._pages()[1]
+
+    def own_memory(self) -> int:
+        """Resident bytes that are of no file."""
+        _, resident, shared, *_ = self._pages()
+        return resident - shared
+
+    def _pages(self) -> list[int]:
+        fields = Path(f"/proc/{self.process.pid}/statm").read_text().split()
+        return [int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in fields]
 
     def cpu_seconds(self) -> float:
         """User and system time so far."""

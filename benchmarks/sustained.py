@@ -12,7 +12,7 @@ import uvloop
 
 from benchmarks.bare_discord import StandIn
 from benchmarks.figures import Figure, Setup
-from benchmarks.mixed import reply_clock, since
+from benchmarks.mixed import mean_of, shard_metrics
 from benchmarks.processes import services, timing_the_measured_core
 from benchmarks.reply import GUILD, PLAIN, at_rate, fill, sides
 from benchmarks.timing import percentile
@@ -35,11 +35,14 @@ async def _run(setup: Setup, core: int) -> list[Figure]:
         async with sides(standin, around, "both", core) as bots:
             for side in bots.values():
                 await at_rate(standin, side, seconds=_WARM_SECONDS, rate=RATE)
-            clock = await reply_clock(around)
+            before = await shard_metrics(around)
             memory = bots["ours"].bot.memory()
             load = await at_rate(standin, bots["ours"], seconds=SECONDS, rate=RATE)
             grown = bots["ours"].bot.memory() - memory
-            mean, _ = since(clock, await reply_clock(around))
+            after = await shard_metrics(around)
+            mean = mean_of(
+                {name: value - before.get(name, 0.0) for name, value in after.items()}, "markov_reply_seconds"
+            )
             peer = await at_rate(standin, bots[PLAIN], seconds=SECONDS / 4, rate=RATE)
     ours, bare = sorted(load.delays), sorted(peer.delays)
     count = int(SECONDS * RATE)
