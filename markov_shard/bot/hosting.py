@@ -1,29 +1,29 @@
 """The shards this process runs: from ownership to a gateway connection, and back."""
 
 import asyncio
-import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import hikari
 
 from markov_shard.bot.events import Answering, GuildEvents
 from markov_shard.bot.fleet_bot import FleetBot
 from markov_shard.bot.gateway import FleetShard, IdentifyGate, ResumePoint
+from markov_shard.bot.hosted import Hosted, Tenure, Unquestioned
 from markov_shard.bot.intake import Intake
 from markov_shard.bot.timing import ReplyClock
-from markov_shard.bot.turn_taking import TIMED, Kept, Share, share
+from markov_shard.bot.turn_taking import TIMED, Share, share
 from markov_shard.errors import RedisUnavailableError
 from markov_shard.guilds.learner import Learner
 from markov_shard.guilds.owner import Owner
 from markov_shard.guilds.positions import Position
 from markov_shard.guilds.registry import Guilds
 from markov_shard.logs import get_logger
-from markov_shard.ownership.runner import OwnedShard, ShardHealth, ShardState
+from markov_shard.ownership.runner import OwnedShard, ShardHealth
 from markov_shard.ownership.turns import Turns
 from markov_shard.ranges import shard_of
 from markov_shard.rest import explained
@@ -33,37 +33,6 @@ from markov_shard.store.channels import ChannelRow
 from markov_shard.store.pool import Database
 
 _log = get_logger(__name__)
-
-
-class Tenure(Protocol):
-    """What the ownership agent knows of this process's right to serve."""
-
-    def is_sure_of(self, shard: ShardKey) -> bool:
-        """Whether no other process can serve the shard now."""
-
-    def may_connect(self, shard: ShardKey) -> bool:
-        """Whether a connection may be opened for it."""
-
-
-class _Unquestioned:
-    """For a bot without an agent, as in tests."""
-
-    def is_sure_of(self, shard: ShardKey) -> bool:
-        return True
-
-    def may_connect(self, shard: ShardKey) -> bool:
-        return True
-
-
-@dataclass(eq=False)
-class _Hosted:
-    owner: Owner
-    intake: Intake
-    shard: FleetShard | None = None
-    saved: ResumePoint | None = None
-    stale: bool = False
-    """An event came when another process might have served the shard already: nothing more is taken from it."""
-    kept: Kept = field(default_factory=Kept)
 
 
 @dataclass(frozen=True)
@@ -125,8 +94,8 @@ class Hosting:
         """Gateway events received, by name."""
         self._gone: Counter[str] = Counter()
         """What the shards that were let go had counted."""
-        self._hosted: dict[ShardKey, _Hosted] = {}
-        self.tenure: Tenure = _Unquestioned()
+        self._hosted: dict[ShardKey, Hosted] = {}
+        self.tenure: Tenure = Unquestioned()
         self.turns = Turns()
         self._opening = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
@@ -143,7 +112,7 @@ class Hosting:
         resume = ResumePoint(session.session_id, session.seq, session.resume_url, session.user_id) if session else None
         owner = Owner(shard.shard_id, shard.shard_count, shard.epoch, Position(resume.seq if resume else 0))
         events = GuildEvents(owner, self._guilds, self._database, self._fetch_channel, self._responder())
-        hosted = _Hosted(owner, Intake(owner, events, self._database, ignored=self._ignored), saved=resume)
+        hosted = Hosted(owner, Intake(owner, events, self._database, ignored=self._ignored), saved=resume)
         self._hosted[shard.key] = hosted
         try:
             hosted.shard = await self._bot.add_shard(
@@ -202,7 +171,7 @@ class Hosting:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    def _dispatched(self, hosted: _Hosted, seq: int, name: str, payload: Any) -> bool:
+    def _dispatched(self, hosted: Hosted, seq: int, name: str, payload: Any) -> bool:
         """Takes an event; whether hikari, and so the commands, are to see it."""
         self.events[name] += 1
         key = hosted.owner.key
@@ -260,27 +229,12 @@ class Hosting:
     @property
     def _ever(self) -> Counter[str]:
         """What all shards this process has had counted."""
-        return sum((_counts(shard) for shard in self.connections.values()), self._gone)
+        return sum((hosted.counts for hosted in self._hosted.values()), self._gone)
 
     def shard_health(self, key: ShardKey) -> ShardHealth:
         """What is known of a shard's connection now."""
         hosted = self._hosted.get(key)
-        shard = hosted.shard if hosted else None
-        if shard is None:
-            return ShardHealth(state="connecting" if hosted else "stopped")
-        failure = shard.failure
-        state: ShardState = "failed" if failure else "connected" if shard.is_connected else "connecting"
-        if hosted and hosted.stale:
-            state = "stale"
-        return ShardHealth(
-            state=state,
-            latency=None if math.isnan(shard.heartbeat_latency) else shard.heartbeat_latency,
-            last_event_age=time.monotonic() - shard.last_event_at,
-            last_ack_age=None if math.isnan(shard.last_ack_age) else shard.last_ack_age,
-            resumes=shard.resumes,
-            identifies=shard.identifies,
-            error=str(failure) if failure else None,
-        )
+        return hosted.health if hosted else ShardHealth(state="stopped")
 
     @property
     def connections(self) -> Mapping[ShardKey, FleetShard]:
@@ -320,22 +274,18 @@ class Hosting:
                 _log.warning("session positions cannot be saved", reason=str(error))
                 return
 
-    async def _save(self, hosted: _Hosted) -> None:
-        point = hosted.shard.resume_point if hosted.shard else None
-        safe = hosted.owner.position.safe
-        if point is None or not safe:
-            return
-        stored = ResumePoint(point.session_id, safe, point.resume_url, point.user_id)
-        if stored != hosted.saved:
+    async def _save(self, hosted: Hosted) -> None:
+        stored = hosted.stored_point
+        if stored is not None and stored != hosted.saved:
             session = Session(stored.session_id, stored.seq, stored.resume_url, stored.user_id)
             await self._sessions.save(hosted.owner.shard_count, hosted.owner.shard_id, hosted.owner.epoch, session)
             hosted.saved = stored
 
-    def _abandon(self, hosted: _Hosted) -> None:
+    def _abandon(self, hosted: Hosted) -> None:
         hosted.intake.close()
         self._guilds.abandon(hosted.owner)
-        if self._hosted.pop(hosted.owner.key, None) is not None and hosted.shard is not None:
-            self._gone.update(_counts(hosted.shard))
+        if self._hosted.pop(hosted.owner.key, None) is not None:
+            self._gone.update(hosted.counts)
 
     async def _open_bot(self, shard_count: int) -> None:
         async with self._opening:
@@ -353,10 +303,6 @@ class Hosting:
             return None
         parent = int(channel.parent_id) if isinstance(channel, hikari.GuildThreadChannel) else None
         return ChannelRow(int(channel.id), parent, bool(getattr(channel, "is_nsfw", False)))
-
-
-def _counts(shard: FleetShard) -> Counter[str]:
-    return Counter(resumes=shard.resumes, identifies=shard.identifies, zombies=shard.zombies)
 
 
 def _now_ms() -> int:
