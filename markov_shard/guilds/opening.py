@@ -117,7 +117,7 @@ class ChainOpener:
         self._apart = apart or _Threads()
         self.make_room = make_room
         self.on_damaged_file = on_damaged_file
-        self._sound: set[ImageRow] = set()
+        self._sound: dict[tuple[int, Audience], ImageRow] = {}  # whose checksum was compared last
         self._loading = asyncio.Semaphore(_LOADS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self.tiers: Counter[str] = Counter()
@@ -215,7 +215,7 @@ class ChainOpener:
         try:
             return open_image(mapped)
         except ChainError as error:
-            if isinstance(error, ImageVersionError) and row in self._sound:
+            if isinstance(error, ImageVersionError) and self._is_sound(row):
                 raise  # as it was published: fetching it again would not help
             _log.warning("a chain image file is damaged; fetching it again", reason=str(error))
             return None
@@ -232,10 +232,10 @@ class ChainOpener:
             with contextlib.suppress(RedisUnavailableError):  # Postgres has a sound one all the same
                 await self._cache.drop(*key, chunks_of(row))
         else:
-            self._sound.add(row)
+            self._take_for_sound(row)
             return "redis"
         await self._files.receive(row, stream_image(connection, row), "Postgres")
-        self._sound.add(row)
+        self._take_for_sound(row)
         self._spawn(self._share(row))
         return "postgres"
 
@@ -247,16 +247,23 @@ class ChainOpener:
                 if not await self._cache.put(row.guild_id, row.audience, row.version, number, chunk):
                     return
 
+    def _is_sound(self, row: ImageRow) -> bool:
+        return self._sound.get((row.guild_id, row.audience)) == row
+
+    def _take_for_sound(self, row: ImageRow) -> None:
+        self._sound[row.guild_id, row.audience] = row
+
     def _check_later(self, row: ImageRow) -> None:
         """Compares a file's checksum once; it may have been damaged since it was written, and answers cannot wait."""
-        if row not in self._sound:
-            self._sound.add(row)
+        if not self._is_sound(row):
+            self._take_for_sound(row)
             self._spawn(self._check(row))
 
     async def _check(self, row: ImageRow) -> None:
         if not await asyncio.to_thread(self._files.is_sound, row):
             _log.error("a chain image file is damaged; fetching it again", guild=str(row.guild_id), version=row.version)
-            self._sound.discard(row)
+            if self._is_sound(row):
+                del self._sound[row.guild_id, row.audience]
             self._files.drop(row.guild_id, row.audience)
             self.on_damaged_file(row.guild_id)
 
