@@ -28,10 +28,8 @@ def settle_heap() -> None:
 
     A full collection would look through all of it, for 50 ms and more, in the middle of somebody's answer. So would
     it later through all that was learned, of which reference counts alone free what goes: there is to be one in
-    millions of new objects, not in a hundred thousand. Then it frees what commands leave behind in circles, which is
-    some ten megabytes by then.
+    millions of new objects, not in a hundred thousand.
     """
     gc.collect()
     gc.freeze()
-    gc.collect()  # of nothing: CPython puts a full one off until a quarter is new of what the last one looked through
     gc.set_threshold(1000, 10, 1000)

@@ -14,6 +14,7 @@ from markov_shard.bot.commands.mark import mark_command
 from markov_shard.bot.commands.stats import Stats
 from markov_shard.bot.commands.train import Train, TrainCancel, TrainStatus
 from markov_shard.bot.failures import answer_failure
+from markov_shard.bot.releasing import release
 from markov_shard.settings import Settings
 
 
@@ -26,7 +27,7 @@ def build_client(
 ) -> lightbulb.GatewayEnabledClient:
     """A client whose commands ask for `services`; it registers them with Discord, at its start, only if told to."""
     guilds = [settings.dev_guild_id] if settings.dev_guild_id else []
-    client = lightbulb.client_from_app(app, sync_commands=register, default_enabled_guilds=guilds)
+    client = lightbulb.client_from_app(app, sync_commands=register, default_enabled_guilds=guilds, hooks=[release])
     for kind, service in services.items():
         client.di.registry_for(lightbulb.di.Contexts.DEFAULT).register_value(kind, service)
     commands = (listen, autorespond, Train, TrainStatus, TrainCancel, forget, Stats, Invite, Help)
