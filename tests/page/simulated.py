@@ -13,6 +13,7 @@ from markov_shard.shared.assignment import Assignment, write_assignment
 from markov_shard.shared.coordination import FleetCoordination
 from markov_shard.shared.leases import ShardKey, take_leadership
 from markov_shard.shared.members import Member, beat
+from markov_shard.tasks import end
 
 LEADER = "coordinator-1"
 
@@ -94,5 +95,4 @@ class SimulatedFleet:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            await end([task])

@@ -20,6 +20,7 @@ from markov_shard.settings import Settings
 from markov_shard.shared.coordination import read_drains, set_drain
 from markov_shard.shared.flags import publish_flags
 from markov_shard.store.flags import ensure_flags
+from markov_shard.tasks import end
 from tests.page.conftest import DESKTOP, PHONE, expect
 from tests.page.simulated import SimulatedFleet
 
@@ -58,8 +59,7 @@ async def served(runtime: Runtime) -> AsyncIterator[tuple[Served, str]]:
     async with serve_health(Health("coordinator", "coordinator-1"), "127.0.0.1", 0, routes=routes) as url:
         watching = asyncio.create_task(made.watch.run())
         yield made, f"{url}/"
-        watching.cancel()
-        await asyncio.wait([watching])
+        await end([watching])
 
 
 async def test_a_small_fleet_is_seen_live_and_moves_without_reload(
