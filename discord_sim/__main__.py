@@ -33,6 +33,13 @@ from discord_sim.server import DiscordSim
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Discord's OpenAPI document, to check every REST answer against; for tests.",
 )
+@click.option(
+    "--parent-fd",
+    type=click.IntRange(0),
+    envvar="MARKOV_PARENT_FD",
+    hidden=True,
+    help="Stop when the pipe of this descriptor is closed at its other end.",
+)
 def command(
     host: str,
     port: int,
@@ -45,6 +52,7 @@ def command(
     recording: bool,
     stubs: int,
     check_answers: Path | None,
+    parent_fd: int | None,
 ) -> None:
     """A local stand-in for Discord: gateway, REST, CDN and a chat page, in memory.
 
@@ -58,7 +66,7 @@ def command(
     add_application(sim)
     sim.world.guilds.add_stubs(stubs)
     try:
-        asyncio.run(_serve(sim, host, port, demo=demo))
+        asyncio.run(_serve(sim, host, port, demo=demo, parent_fd=parent_fd))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         click.echo(f"discord-sim: cannot listen on {host}:{port}: {reason}; choose --port", err=True)
@@ -74,10 +82,18 @@ def _contract(file: Path) -> Contract:
         raise click.ClickException(f"--check-answers: {file} is not Discord's OpenAPI document") from None
 
 
-async def _serve(sim: DiscordSim, host: str, port: int, *, demo: bool) -> None:
+async def _serve(sim: DiscordSim, host: str, port: int, *, demo: bool, parent_fd: int | None) -> None:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if parent_fd is not None:  # started by `markov-shard up`: leave when it is gone, however it went
+
+        def on_orphaned() -> None:
+            loop.remove_reader(parent_fd)
+            stop.set()
+
+        loop.add_reader(parent_fd, on_orphaned)
     async with sim.serving(host, port) as url:
         if demo:
             add_demo(sim)

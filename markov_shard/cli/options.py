@@ -17,6 +17,7 @@ from markov_shard.logs import get_logger, set_up_logging
 from markov_shard.settings import Settings, load_settings, reveal
 
 _log = get_logger(__name__)
+_SAME_SIGNAL_SECONDS = 1.0
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,14 +56,23 @@ def run(work: Coroutine[Any, Any, R]) -> R:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set: the moment to drain. A second signal ends the process at once."""
+    """An event that SIGTERM and SIGINT set: the moment to drain. A second signal ends the process at once.
+
+    One that follows within a second is the first once more: who signals a process group reaches this process
+    itself and `make` or a shell above it, which passes the signal on.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    drain_asked_at: float | None = None
 
     def on_signal(number: signal.Signals) -> None:
-        if stop.is_set():
+        nonlocal drain_asked_at
+        now = loop.time()
+        if drain_asked_at is None:
+            drain_asked_at = now
+            stop.set()
+        elif now - drain_asked_at >= _SAME_SIGNAL_SECONDS:
             sys.exit(128 + number)
-        stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)

@@ -1,5 +1,7 @@
-"""The stand-in's program refuses what it cannot use, in one line."""
+"""The stand-in's program: what it refuses, in one line, and when it ends."""
 
+import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from discord_sim.__main__ import command
+from markov_shard.cli.supervisor import PARENT_FD
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"paths": {}}'])
@@ -25,3 +28,25 @@ def test_the_package_that_checks_is_missing(tmp_path: Path, monkeypatch: pytest.
     done = CliRunner().invoke(command, ["--port", "0", "--check-answers", str(file)])
     assert done.exit_code == 1
     assert done.output == "Error: --check-answers needs the package jsonschema-rs\n"
+
+
+async def test_it_does_not_outlive_the_fleet_that_started_it() -> None:
+    watched, alive = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "discord_sim", "--port", "0"),
+            env={**os.environ, PARENT_FD: str(watched)},
+            pass_fds=(watched,),
+            stdout=asyncio.subprocess.PIPE,
+        )
+    finally:
+        os.close(watched)
+    try:
+        assert process.stdout is not None
+        assert b"listening on" in await process.stdout.readline()
+        os.close(alive)  # as the kernel does for a supervisor that was killed
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
