@@ -61,6 +61,9 @@ class ShardRules(Protocol):
     async def before_identify(self) -> None:
         """A new session is about to begin: what it will not replay must be noted."""
 
+    def is_answering(self) -> bool:
+        """Whether a member waits for this process's answer."""
+
 
 @dataclass(frozen=True)
 class ResumePoint:
@@ -167,7 +170,7 @@ class FleetShard(hikari_shard.GatewayShardImpl):
         self._silent.clear()
         if self._ws is not None:
             socket = self._ws._ws  # noqa: SLF001
-            socket.receive = Turns(socket.receive)  # type: ignore[method-assign]
+            socket.receive = Turns(socket.receive, self._rules.is_answering)  # type: ignore[method-assign]
         try:
             await super()._poll_events()
         except (hikari.GatewayConnectionError, ConnectionResetError) as error:

@@ -51,6 +51,9 @@ class _Rules:
     async def before_identify(self) -> None:
         await self.hosting.before_identify(self.shard)
 
+    def is_answering(self) -> bool:
+        return self.hosting.reply_clock.is_answering
+
 
 class Hosting:
     """Runs owned shards on one bot; the ownership agent calls `start_shard` and `stop_shard`."""
@@ -85,7 +88,7 @@ class Hosting:
         self._learner = learner
         self._gate = gate
         self._activity = activity
-        self._reply_clock = reply_clock or ReplyClock()
+        self.reply_clock = reply_clock or ReplyClock()
         self._responder = responder
         self._before_session = before_session
         self._on_started = on_started
@@ -185,7 +188,9 @@ class Hosting:
             hosted.intake.handle(seq, name, None)
             return False
         if name in TIMED:
-            self._reply_clock.arrived(payload.get("guild_id"))
+            self.reply_clock.arrived(payload.get("guild_id"))
+            if name == "INTERACTION_CREATE":  # of messages, the responder knows which
+                self.reply_clock.owe()
         hosted.intake.handle(seq, name, payload)
         return True
 

@@ -18,6 +18,7 @@ from markov_shard.bot.limits import Cooldowns
 from markov_shard.bot.payloads import author_of, mentions, roles_of, written_at
 from markov_shard.bot.permissions import Permissions
 from markov_shard.bot.sending import File, Messenger, Outgoing, with_link
+from markov_shard.bot.timing import owe_reply
 from markov_shard.errors import MarkovShardError, ServiceUnavailableError
 from markov_shard.logs import get_logger
 from markov_shard.settings import Settings
@@ -236,6 +237,7 @@ class Responder:
     # --- tasks ----------------------------------------------------------------------------------------------
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        owe_reply()
         task = asyncio.create_task(self._guarded(work), name="answering a message")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -33,6 +33,9 @@ class _Arrival:
     stages: dict[Stage, float] = field(default_factory=dict)
 
 
+_OWED_SECONDS = 0.1
+"""An answer takes a hundredth of that; some that are owed never come, as to a command of another program."""
+
 _arrival: ContextVar[_Arrival | None] = ContextVar("arrival", default=None)
 
 
@@ -45,10 +48,20 @@ class ReplyClock:
         self._observe = observe
         self.now = clock
         self.replies = 0
+        self._owed_since = -_OWED_SECONDS
 
     def arrived(self, guild_id: str | None = None) -> None:
         """An event that may be replied to is about to be handled by tasks of the present context."""
         _arrival.set(_Arrival(self, guild_id, self.now()))
+
+    def owe(self) -> None:
+        """An event that has arrived is going to be replied to."""
+        self._owed_since = self.now()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a reply may be under way: the last one became owed a moment ago."""
+        return self.now() - self._owed_since < _OWED_SECONDS
 
     def replying(self, arrival: _Arrival) -> None:
         """The reply to an event goes out."""
@@ -62,6 +75,13 @@ def replying() -> None:
     if arrival is not None:
         _arrival.set(None)
         arrival.clock.replying(arrival)
+
+
+def owe_reply() -> None:
+    """The event in hand is going to be replied to."""
+    arrival = _arrival.get()
+    if arrival is not None:
+        arrival.clock.owe()
 
 
 def waited() -> float:

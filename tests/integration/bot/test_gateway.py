@@ -48,6 +48,9 @@ class AnyTime:
     async def before_identify(self) -> None:
         pass
 
+    def is_answering(self) -> bool:
+        return False
+
 
 @pytest.fixture
 async def sim() -> AsyncIterator[DiscordSim]:

@@ -31,6 +31,18 @@ async def test_a_mention_is_answered_with_the_message_as_prompt(bot: Bot) -> Non
     assert not reply.mentions
 
 
+async def test_only_what_is_answered_hurries_the_gateway(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await taught(bot)
+    owed: list[bool] = []
+    monkeypatch.setattr(bot.service.reply_clock, "owe", lambda: owed.append(True))
+    await server.stored(server.write("the cat sat on the log"))
+    assert not owed
+    await server.reply_to(server.write(f"{ME} a dog"))
+    assert owed == [True]
+    await server.use("mark")
+    assert owed == [True, True]
+
+
 async def test_an_answer_to_the_bots_own_message_is_a_mention_too(bot: Bot) -> None:
     server = await taught(bot)
     reply = await server.reply_to(server.write(f"{ME} hello"))

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from markov_shard.bot.slow_replies import SlowReplies
-from markov_shard.bot.timing import Replied, ReplyClock, Stage, left_out, note, replying, waited
+from markov_shard.bot.timing import Replied, ReplyClock, Stage, left_out, note, owe_reply, replying, waited
 
 
 class Now:
@@ -47,7 +47,20 @@ async def test_a_reply_is_timed_from_its_own_event_in_whatever_task() -> None:
 
 def test_a_reply_to_nothing_is_not_timed() -> None:
     replying()
+    owe_reply()
     assert waited() == 0.0
+
+
+def test_a_reply_is_under_way_for_a_moment_after_it_became_owed() -> None:
+    now = Now()
+    now.at = 50.0
+    clock = ReplyClock(clock=now)
+    clock.arrived("1")
+    assert not clock.is_answering  # most events are not replied to
+    owe_reply()
+    assert clock.is_answering
+    now.at = 50.2
+    assert not clock.is_answering
 
 
 def _fail_at(now: Now, at: float) -> None:
