@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
+# Two runners, each with embedded servers of its own; one where REDIS_URL names a server, which they would have to share.
+PARALLEL := $(if $(REDIS_URL),,-n 2 --dist loadfile)
+
 # What is run once more on a Valkey Cluster of three, by test-long.
 ON_CLUSTER := tests/fleet tests/integration/shared tests/integration/coordinator tests/integration/ownership
 
@@ -16,7 +19,7 @@ install: $(VENV)/run.stamp
 install-dev: $(VENV)/dev.stamp
 
 test: $(VENV)/dev.stamp
-	$(BIN)/pytest -m "not long" $(ARGS)
+	$(BIN)/pytest -m "not long" $(PARALLEL) $(ARGS)
 
 # The long fault and scale runs, and what needs a browser or other parts from outside PyPI, which it installs.
 test-long: $(VENV)/dev.stamp

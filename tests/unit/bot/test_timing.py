@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from markov_shard.bot import slow_replies
 from markov_shard.bot.slow_replies import SlowReplies
 from markov_shard.bot.timing import Replied, ReplyClock, Stage, left_out, note, owe_reply, replying, waited
+from markov_shard.logs import get_logger
 
 
 class Now:
@@ -86,6 +88,13 @@ def test_what_an_attachment_takes_is_told_and_left_out_even_where_it_fails() -> 
     assert seen == [Replied(None, 1.5, {"url": 2.0, "file": 4.0})]
 
 
+@pytest.fixture
+def _fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that no earlier test of this run has tied to its set-up, as a process's first line does."""
+    monkeypatch.setattr(slow_replies, "_log", get_logger("slow replies"))
+
+
+@pytest.mark.usefixtures("_fresh_log")
 def test_slow_replies_are_logged_with_their_stages_but_at_most_once_a_second() -> None:
     now = Now()
     slow = SlowReplies(0.05, is_monitored=lambda guild_id: guild_id != 3, clock=now)
@@ -103,6 +112,7 @@ def test_slow_replies_are_logged_with_their_stages_but_at_most_once_a_second() -
     assert lines == [line, line | {"unsaid": 2}]
 
 
+@pytest.mark.usefixtures("_fresh_log")
 def test_zero_milliseconds_turn_the_log_of_slow_replies_off() -> None:
     with capture_logs() as lines:
         SlowReplies(0.0, is_monitored=lambda guild_id: True).consider(Replied("1", 100.0, {}))
