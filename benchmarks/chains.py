@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.figures import Setup
 from markov_shard.chain import compile_chain
-from markov_shard.guilds.opening import Learned
+from markov_shard.guilds.learned import Learned
 from markov_shard.store.guilds import lock_guild
 from markov_shard.store.images import ImageRow, publish_image
 from markov_shard.store.pool import Database

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from markov_shard.chain import Chain
 from markov_shard.guilds.baseline import BaselineChain
-from markov_shard.guilds.opening import Learned, Opened
+from markov_shard.guilds.learned import as_learned
+from markov_shard.guilds.opening import Opened
 from markov_shard.guilds.owner import Owner
 from markov_shard.store.images import Audience
 from markov_shard.store.messages import StoredMessage
@@ -94,8 +95,3 @@ class Guild:
         """Bytes of the chains in memory: mapped images, overlays, and the objects around them."""
         chains = (opened for opened in (self.opened, self.opened_all) if opened is not None)
         return sum(_OBJECTS_BYTES + opened.mapped_bytes + opened.chain.overlay_nbytes for opened in chains)
-
-
-def as_learned(message: StoredMessage) -> Learned:
-    """The message as the chain engine takes it."""
-    return Learned(message.content, message.message_id)

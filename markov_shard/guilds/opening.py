@@ -6,9 +6,9 @@ import mmap
 import os
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from markov_shard.errors import DamagedImageError, RedisUnavailableError, Servic
 from markov_shard.guilds.baseline import BaselineChain
 from markov_shard.guilds.counting import count_messages
 from markov_shard.guilds.image_files import ImageFiles
+from markov_shard.guilds.learned import as_learned, learn_in_turns
 from markov_shard.logs import get_logger
 from markov_shard.shared.image_cache import ImageCache, NotCachedError
 from markov_shard.store.guilds import GuildRow, read_guild
@@ -38,15 +39,7 @@ _BATCH = 5000
 _FEW = 200
 """Messages up to which a chain is counted here and now. As an image, more take a twentieth of an overlay's memory and
 a fifth of the time."""
-_LEARNED_AT_ONCE = 32
 _LOADS_AT_ONCE = 4
-
-
-class Learned(NamedTuple):
-    """A message in the shape the chain engine takes: its text, and its ID as the source."""
-
-    text: str
-    id: int
 
 
 @dataclass
@@ -152,7 +145,7 @@ class ChainOpener:
         restricted = "all" in images
         async for batch in _stream(snapshot, guild, row.covers_seq):
             restricted = restricted or any(message.nsfw for message in batch)
-            await _learn(chain, _counted(batch, audience))
+            await learn_in_turns(chain, _counted(batch, audience))
         return OpenedChain(chain, guild, row, restricted=restricted)
 
     async def open_baseline(self, guild_id: int, audience: Audience = "general") -> OpenedBaseline:
@@ -163,7 +156,7 @@ class ChainOpener:
             restricted = False
             async for batch in _stream(snapshot, guild, -1):
                 restricted = restricted or any(message.nsfw for message in batch)
-                await chain.learn_apart([Learned(m.content, m.message_id) for m in _counted(batch, audience)])
+                await chain.learn_apart([as_learned(message) for message in _counted(batch, audience)])
         return OpenedBaseline(chain, guild, restricted)
 
     def drop_files(self, guild_id: int) -> None:
@@ -285,7 +278,7 @@ class ChainOpener:
         if guild.learned_seq <= _FEW:
             async for batch in _stream(snapshot, guild, -1):
                 restricted = restricted or any(message.nsfw for message in batch)
-                await _learn(chain, _counted(batch, audience))
+                await learn_in_turns(chain, _counted(batch, audience))
         else:
             chain = Chain(await self._counted_image(snapshot, guild, audience))
             restricted = await has_nsfw(snapshot, guild.guild_id, guild.generation)
@@ -310,14 +303,6 @@ class _Threads:
 
     async def run(self, guild_id: int, work: Callable[..., None], *arguments: object) -> None:
         await asyncio.to_thread(work, *arguments)
-
-
-async def _learn(chain: Chain, messages: Sequence[StoredMessage]) -> None:
-    """Learns into a chain that nobody uses yet, letting the event loop have its turn about each millisecond."""
-    for number, message in enumerate(messages, 1):
-        chain.learn(Learned(message.content, message.message_id))
-        if number % _LEARNED_AT_ONCE == 0:
-            await asyncio.sleep(0)
 
 
 def _stream(snapshot: Connection, guild: GuildRow, after_seq: int) -> AsyncIterator[list[StoredMessage]]:

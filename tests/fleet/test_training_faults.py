@@ -16,7 +16,8 @@ from discord_sim import DEMO_TOKEN
 from markov_shard.chain import compile_chain
 from markov_shard.errors import ServiceUnavailableError
 from markov_shard.guilds.image_files import ImageFiles
-from markov_shard.guilds.opening import ChainOpener, Learned
+from markov_shard.guilds.learned import Learned
+from markov_shard.guilds.opening import ChainOpener
 from markov_shard.runtime import Runtime, ServiceUrls
 from markov_shard.settings import Settings
 from markov_shard.shared.connect import connect_redis
