@@ -16,7 +16,7 @@ from markov_shard.shared.members import keep_beating
 from markov_shard.store.jobs import Lane
 from markov_shard.tasks import end
 from markov_shard.training.handlers import Handlers
-from markov_shard.training.pool import WorkPool
+from markov_shard.training.pool import GIVES_WAY, WorkPool
 from markov_shard.training.worker import Worker
 
 _HISTORIES = 4
@@ -33,7 +33,7 @@ def command(data_dir: str | None) -> None:
 async def _worker(settings: Settings) -> None:
     stop = stop_on_signals()
     size = settings.worker_pool_size
-    pool = WorkPool(size, memory_mb=settings.job_memory_limit)
+    pool = WorkPool(size, memory_mb=settings.job_memory_limit, niceness=GIVES_WAY)
     loops: dict[Lane, int] = {"imports": size, "history": _HISTORIES, "upkeep": size}
     try:
         async with open_runtime(settings, "worker", pool_size=6) as runtime:

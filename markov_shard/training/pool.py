@@ -19,18 +19,21 @@ from markov_shard.errors import JobError
 P = ParamSpec("P")
 R = TypeVar("R")
 _TASKS_A_PROCESS = 64
+GIVES_WAY = 10
+"""The niceness of work that nobody waits for by the second: on a host with few cores, whatever answers goes first."""
 
 
 class WorkPool:
     """At most `size` processes; each may take `memory_mb` megabytes. `async with WorkPool(…) as pool`."""
 
-    def __init__(self, size: int, *, memory_mb: int) -> None:
+    def __init__(self, size: int, *, memory_mb: int, niceness: int = 0) -> None:
+        """`niceness`: by how much the processes' scheduling priority is lower than this one's (see nice(2))."""
         self._memory_mb = memory_mb
         self._pool = ProcessPool(
             max_workers=size,
             max_tasks=_TASKS_A_PROCESS,
             initializer=_begin,
-            initargs=(memory_mb,),
+            initargs=(memory_mb, niceness),
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -55,8 +58,9 @@ class WorkPool:
         self._pool.join()
 
 
-def _begin(memory_mb: int) -> None:
-    """Limits a new process's memory, and ends it with its parent."""
+def _begin(memory_mb: int, niceness: int) -> None:
+    """Limits a new process's memory, lowers its priority, and ends it with its parent."""
+    os.nice(niceness)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_mb << 20, hard))
     parent = multiprocessing.parent_process()

@@ -21,7 +21,7 @@ from tests.fleet.servers import process_environment, serving
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[WorkPool]:
-    made = WorkPool(1, memory_mb=2048)
+    made = WorkPool(1, memory_mb=2048, niceness=1)
     yield made
     made.close()
 
